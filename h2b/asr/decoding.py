@@ -1,0 +1,277 @@
+"""The one decoder: a beam search over any `SpeechModel`, free and held to grammars in the same batch.
+
+Owns the search and the engine made of it. Knows no model's insides and no worker. The free beam runs beside the
+constrained ones on one encoding, because callers wrap their answers; the sums of log-probabilities of both
+paths, end token included, compare directly and tell in-grammar from out-of-grammar speech (engines reference,
+sections 3.1 and 9).
+"""
+
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import soxr
+from attrs import define, evolve, field, frozen
+from numpy.typing import NDArray
+
+from h2b.asr.automaton import TokenAutomaton, Vocabulary
+from h2b.asr.base import Samples, SpeechModel, UtteranceRequest
+from h2b.asr.confidence import of_free_words, of_grammar_words
+from h2b.grammar.kinds import KINDS
+from h2b.grammar.registry import ActiveGrammar, primary_subtag
+from h2b.language import language, normalise
+from h2b.model.errors import EngineError
+from h2b.model.formats import SAMPLE_RATE
+from h2b.model.results import Hypothesis, Path, Recognised
+
+MODEL_RATE = 16000
+MAXIMUM_GRAMMARS_KEPT = 200
+"""Compiled grammars a worker keeps, most recently used."""
+
+
+@frozen
+class Search:
+    """How wide and how long to search."""
+
+    beams: int = 3
+    """Constrained beams; more for a longer n-best list."""
+    free_beams: int = 1
+    hopeless_nats: float = 30.0
+    """A grammar this much less likely than the finished free words is given up: nothing it says will count."""
+    tokens_per_second: float = 10.0
+    """Of the constrained path: spelling is dense."""
+
+
+@define
+class Beam:
+    """One hypothesis in the making: `row` is its place in the model's cache."""
+
+    tokens: tuple[int, ...]
+    log_probability: float
+    state: int
+    """Of the automaton; FREE for none."""
+    row: int = 0
+
+
+FREE = -1
+
+
+@define
+class Finished:
+    """Ended hypotheses of one path, best first, and how many are wanted."""
+
+    wanted: int
+    beams: list[Beam] = field(factory=list)
+
+    def add(self, beam: Beam) -> None:
+        self.beams.append(beam)
+        self.beams.sort(key=lambda ended: -ended.log_probability)
+        del self.beams[self.wanted :]
+
+    def settled(self, best_open: float) -> bool:
+        """Log-probabilities only fall, so an open beam below every ended one cannot win any more."""
+        return len(self.beams) == self.wanted and self.beams[-1].log_probability >= best_open
+
+    @property
+    def best(self) -> float:
+        return self.beams[0].log_probability if self.beams else -np.inf
+
+
+class BeamSearch:
+    """One utterance: call `run` once."""
+
+    def __init__(
+        self,
+        model: SpeechModel,
+        silent: NDArray[np.bool_],
+        automaton: TokenAutomaton | None,
+        search: Search,
+        n_best: int,
+    ) -> None:
+        self._model = model
+        self._silent = silent
+        self._automaton = automaton
+        self._search = search
+        self._free = Finished(min(n_best, search.free_beams))
+        self._held = Finished(n_best if automaton else 0)
+        self._width = max(search.beams, n_best + 1)
+
+    def run(self, encoding: Any, seconds: float) -> tuple[list[Beam], list[Beam]]:
+        """Ended hypotheses of the free words and of the grammar, best first."""
+        logits, cache = self._model.begin(encoding)
+        free_steps = int(seconds * self._model.tokens_per_second) + 6
+        held_steps = int(seconds * self._search.tokens_per_second) + 8
+        free = [Beam((), 0.0, FREE)]
+        held = [Beam((), 0.0, 0)] if self._automaton else []
+        for step in range(max(free_steps, held_steps)):
+            scores = _log_softmax(logits)
+            free = self._grow_free(free, scores, first=step == 0, last=step + 1 >= free_steps)
+            held = self._grow_held(held, scores) if step < held_steps else []
+            if (
+                not free
+                and self._free.best - max((b.log_probability for b in held), default=0) > self._search.hopeless_nats
+            ):
+                held = []
+            beams = free + held
+            if not beams:
+                break
+            tokens = np.array([beam.tokens[-1] for beam in beams], np.int64)
+            parents = np.array([beam.row for beam in beams], np.int64)
+            logits, cache = self._model.step(cache, tokens, parents)
+            for row, beam in enumerate(beams):
+                beam.row = row
+        return self._free.beams, self._held.beams
+
+    def _grow_free(self, beams: list[Beam], scores: NDArray[np.float32], first: bool, last: bool) -> list[Beam]:
+        grown: list[Beam] = []
+        for beam in beams:
+            row = scores[beam.row]
+            ended = beam.log_probability + float(row[self._model.end_token])
+            if not first:
+                # An empty answer is never right: the endpointer heard speech.
+                self._free.add(evolve(beam, log_probability=ended))
+            if last:
+                continue
+            masked = np.where(self._silent, -np.inf, row)
+            best = np.argpartition(-masked, self._search.free_beams)[: self._search.free_beams]
+            grown += [_longer(beam, int(token), float(row[token]), FREE) for token in best]
+        grown.sort(key=lambda beam: -beam.log_probability)
+        del grown[self._search.free_beams :]
+        return [] if grown and self._free.settled(grown[0].log_probability) else grown
+
+    def _grow_held(self, beams: list[Beam], scores: NDArray[np.float32]) -> list[Beam]:
+        if not beams:
+            return []
+        assert self._automaton is not None
+        grown: list[Beam] = []
+        for beam in beams:
+            row = scores[beam.row]
+            if beam.tokens and self._automaton.may_end(beam.state):
+                ended = beam.log_probability + float(row[self._model.end_token])
+                self._held.add(evolve(beam, log_probability=ended))
+            tokens, states = self._automaton.options(beam.state)
+            if not len(tokens):
+                continue
+            allowed = row[tokens]
+            few = min(self._width, len(tokens))
+            best = np.argpartition(-allowed, few - 1)[:few]
+            grown += [_longer(beam, int(tokens[i]), float(allowed[i]), int(states[i])) for i in best]
+        grown.sort(key=lambda beam: -beam.log_probability)
+        del grown[self._width :]
+        return [] if grown and self._held.settled(grown[0].log_probability) else grown
+
+
+def _longer(beam: Beam, token: int, score: float, state: int) -> Beam:
+    return Beam((*beam.tokens, token), beam.log_probability + score, state, beam.row)
+
+
+def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    result: NDArray[np.float32] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return result
+
+
+@define
+class _Loaded:
+    """A model and what is derived from it once."""
+
+    model: SpeechModel
+    vocabulary: Vocabulary
+    silent: NDArray[np.bool_]
+    automata: OrderedDict[Any, TokenAutomaton | None]
+
+
+class DecodingEngine:
+    """An `Engine` of speech models, one for each language, loaded when first needed."""
+
+    def __init__(self, loaders: Mapping[str, Callable[[], SpeechModel]], search: Search | None = None) -> None:
+        self.languages = tuple(loaders)
+        self._loaders = loaders
+        self._search = search or Search()
+        self._loaded: dict[str, _Loaded] = {}
+
+    def load(self) -> None:
+        """Load every language's model now rather than at the first caller."""
+        for code in self.languages:
+            self._load(code)
+
+    def prepare(self, request: UtteranceRequest) -> None:
+        """Load the language's model and compile the grammars."""
+        loaded = self._load(request.language)
+        self._automaton(loaded, request.grammars)
+
+    def recognise(self, request: UtteranceRequest, samples: Samples) -> Recognised:
+        """Hypotheses of both paths: those of the grammars first, then the free words.
+
+        Raises:
+            EngineError: no model of the request's language.
+        """
+        began = time.process_time()
+        loaded = self._load(request.language)
+        automaton = self._automaton(loaded, request.grammars)
+        audio = soxr.resample(samples.astype(np.float32) / 32768, SAMPLE_RATE, MODEL_RATE)
+        encoding = loaded.model.encode(audio, primary_subtag(request.language), automaton is not None)
+        search = BeamSearch(loaded.model, loaded.silent, automaton, self._search, request.n_best)
+        free, held = search.run(encoding, len(samples) / SAMPLE_RATE)
+        return Recognised(
+            hypotheses=tuple(_hypotheses(loaded.model, free, held)),
+            asr_model=loaded.model.name,
+            cpu_seconds=time.process_time() - began,
+        )
+
+    def _load(self, tag: str) -> _Loaded:
+        code = primary_subtag(tag)
+        loaded = self._loaded.get(code)
+        if loaded is None:
+            if code not in self._loaders:
+                raise EngineError(f"no model for language '{tag}': expected one of {', '.join(self.languages)}")
+            model = self._loaders[code]()
+            silent = np.array([not piece for piece in model.pieces])
+            loaded = _Loaded(model, Vocabulary(model.pieces), silent, OrderedDict())
+            for language_code in model.languages:
+                self._loaded.setdefault(language_code, loaded)
+        return loaded
+
+    def _automaton(self, loaded: _Loaded, grammars: tuple[ActiveGrammar, ...]) -> TokenAutomaton | None:
+        """The grammars side by side; None where one of them takes any words or there are none."""
+        key = tuple((g.kind, g.primary_language, tuple(sorted(g.arguments.items()))) for g in grammars)
+        if key in loaded.automata:
+            loaded.automata.move_to_end(key)
+            return loaded.automata[key]
+        acceptors = [KINDS[g.kind].acceptor(g.arguments, language(g.language)) for g in grammars]
+        wanted = [acceptor for acceptor in acceptors if acceptor is not None]
+        automaton = TokenAutomaton(wanted, loaded.vocabulary) if wanted else None
+        loaded.automata[key] = automaton
+        if len(loaded.automata) > MAXIMUM_GRAMMARS_KEPT:
+            loaded.automata.popitem(last=False)
+        return automaton
+
+
+def _hypotheses(model: SpeechModel, free: list[Beam], held: list[Beam]) -> Iterator[Hypothesis]:
+    likeliest = free[0].log_probability if free else 0.0
+    for path, beams in ((Path.GRAMMAR, held), (Path.FREE, free)):
+        for beam in beams:
+            mean = beam.log_probability / (len(beam.tokens) + 1)
+            yield Hypothesis(
+                transcript=words_of(b"".join(model.pieces[token] for token in beam.tokens)),
+                confidence=(
+                    of_free_words(mean)
+                    if path is Path.FREE
+                    else of_grammar_words(mean, likeliest - beam.log_probability)
+                ),
+                path=path,
+                log_probability=beam.log_probability,
+                tokens=len(beam.tokens) + 1,
+            )
+
+
+_CAPITALS = re.compile(r"\b[A-Z]{2,6}\b")
+
+
+def words_of(text: bytes) -> str:
+    """A model's text as words: lower case, no punctuation, letters said one by one standing apart ("CN" is "c n")."""
+    apart = _CAPITALS.sub(lambda match: " ".join(match[0]), text.decode(errors="replace"))
+    return normalise(apart)

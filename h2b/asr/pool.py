@@ -1,0 +1,389 @@
+"""The pool: a recogniser whose engines run in niced worker processes.
+
+Owns the queue of utterances that wait for a process, their deadlines, and when a process is replaced. Must not know
+sessions, grammars or models. Everything happens in the trio thread; what `Recogniser` and `Utterance` promise returns at
+once.
+
+Theory of operation
+ 1. N places, each with one process at a time and one task that keeps it: spawn, load, carry out orders, and spawn
+    again after a back-off when the process dies, whatever killed it.
+ 2. An utterance gathers its audio here. Its `decode` waits in one bounded queue, first come first served; the audio
+    goes to the shared memory of the process that takes it, so a dead process takes no waiting audio with it.
+ 3. A free process that has met the request before is preferred: what it compiled is still there.
+ 4. A `listen` lets a free process compile ahead, as long as that leaves one for those who wait to be recognised.
+ 5. Every decode is answered once: by the process, by its death, by its deadline, or by the queue when it is full or the
+    wait was too long. That last rule also holds when no process is alive at all.
+"""
+
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+
+import numpy as np
+import structlog
+import trio
+from attrs import define, field, frozen
+
+from h2b.asr.base import Answer, Samples, UtteranceRequest
+from h2b.asr.messages import Failed, Heard, Load, Prepare, Progress, Ready, Recognise, Refused
+from h2b.asr.process import WorkerDied, WorkerProcess, open_worker
+from h2b.config import AsrSettings
+from h2b.model.errors import EngineError
+from h2b.model.formats import seconds_to_samples
+from h2b.model.results import Recognised
+from h2b.protocol.recognition import MAXIMUM_UTTERANCE_S
+
+DEFAULT_ENGINE = "h2b.asr.engines:load_engine"
+MAXIMUM_SAMPLES = seconds_to_samples(MAXIMUM_UTTERANCE_S + 5.0)
+"""Longest utterance: the protocol's own limit and what one frame of pre-roll or gap may add to it."""
+SHORTEST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 10.0
+"""Pauses before a dead process is replaced: the first, doubled with each failure in a row, up to the last."""
+MAXIMUM_PREPARATIONS = 32
+"""Requests waiting to be compiled ahead; the oldest are forgotten."""
+KNOWN_REQUESTS = 64
+"""Requests remembered of each process."""
+
+_log = structlog.get_logger("h2b.asr.pool")
+
+
+@frozen(kw_only=True)
+class PoolStatistics:
+    """A look at the pool."""
+
+    workers: int
+    free: int
+    """Processes with nothing to do."""
+    waiting: int
+    """Utterances in the queue."""
+    deaths: int
+    """Processes that died or were killed since the start."""
+    unanswered: int
+    """Decodes answered with EngineError because no process was free in time."""
+
+
+class PoolUtterance:
+    """One utterance, from `listen` to `cancel`."""
+
+    def __init__(self, pool: "Pool", request: UtteranceRequest, answer: Answer) -> None:
+        self.request = request
+        self._pool = pool
+        self._answer = answer
+        self._chunks: list[Samples] = []
+        self._sample_count = 0
+        self._wanted: int | None = None
+        self._cancelled = False
+
+    def feed(self, samples: Samples) -> None:
+        """Add speech. Raises OverflowError beyond MAXIMUM_SAMPLES."""
+        if self._cancelled:
+            return
+        if self._sample_count + len(samples) > MAXIMUM_SAMPLES:
+            raise OverflowError(f"an utterance longer than {MAXIMUM_SAMPLES} samples")
+        self._chunks.append(samples)
+        self._sample_count += len(samples)
+
+    def decode(self, generation: int) -> None:
+        """Ask for hypotheses of all that was fed so far; an older generation is never answered."""
+        if not self._cancelled:
+            self._wanted = generation
+            self._pool.enqueue(_Decoding(self, generation, self._sample_count))
+
+    def cancel(self) -> None:
+        """Forget the utterance."""
+        self._cancelled = True
+        self._wanted = None
+        self._chunks.clear()
+        self._pool.forget(self)
+
+    def wants(self, generation: int) -> bool:
+        """Whether this decode is still to be answered."""
+        return self._wanted == generation
+
+    def samples(self, count: int) -> Samples:
+        """The first samples, in one piece."""
+        return np.concatenate([np.empty(0, np.int16), *self._chunks])[:count]
+
+    def answer(self, generation: int, outcome: Recognised | EngineError) -> None:
+        """Give the answer, unless nobody waits for it any more. A receiver's fault is logged and stays its own."""
+        if not self.wants(generation):
+            return
+        self._wanted = None
+        try:
+            self._answer(generation, outcome)
+        except Exception:
+            _log.exception("answer_not_taken", generation=generation)
+
+
+@frozen(eq=False)
+class _Decoding:
+    """One decode that waits or is in work."""
+
+    utterance: PoolUtterance
+    generation: int
+    samples: int
+    since: float = field(factory=trio.current_time)
+
+    @property
+    def wanted(self) -> bool:
+        return self.utterance.wants(self.generation)
+
+    def fail(self, reason: str) -> None:
+        self.utterance.answer(self.generation, EngineError(reason))
+
+
+_Task = _Decoding | UtteranceRequest
+"""What a process can be given to do: an utterance, or a request to prepare."""
+
+
+@define(eq=False)
+class _Place:
+    """One of the N places; its process may be replaced."""
+
+    number: int
+    task: _Task | None = None
+    waiting: trio.CancelScope | None = None
+    """Entered while there is nothing to do; cancelled when there is."""
+    known: dict[str, None] = field(factory=dict)
+    """Requests its process has met, the latest last."""
+    has_loaded: bool = False
+    has_worked: bool = False
+    """Whether its present process has carried out an order: the back-off then starts anew."""
+
+    def assign(self, task: _Task) -> None:
+        self.task = task
+        if self.waiting is not None:
+            self.waiting.cancel()
+
+    def remember(self, request: UtteranceRequest) -> None:
+        key = repr(request)
+        self.known.pop(key, None)
+        self.known[key] = None
+        if len(self.known) > KNOWN_REQUESTS:
+            del self.known[next(iter(self.known))]
+
+
+class Pool:
+    """The recogniser over worker processes; made by `open_pool`."""
+
+    def __init__(
+        self, settings: AsrSettings, engine: str, languages: Mapping[str, str], answering: trio.Nursery
+    ) -> None:
+        self.languages = languages
+        self._settings = settings
+        self._engine = engine
+        self._answering = answering
+        self._places = [_Place(number) for number in range(1, settings.worker_count + 1)]
+        self._free: list[_Place] = []
+        self._queue: deque[_Decoding] = deque()
+        self._preparations: deque[UtteranceRequest] = deque(maxlen=MAXIMUM_PREPARATIONS)
+        self._expiry = trio.CancelScope()
+        self._started = trio.Event()
+        self._start_error = ""
+        self._deaths = 0
+        self._unanswered = 0
+
+    def start(self, nursery: trio.Nursery) -> None:
+        """Begin to keep processes; they live as long as the nursery."""
+        nursery.start_soon(self._expire)
+        for place in self._places:
+            nursery.start_soon(self._keep, place)
+
+    # The recogniser
+
+    def listen(self, request: UtteranceRequest, answer: Answer) -> PoolUtterance:
+        """Open an utterance."""
+        if request not in self._preparations:
+            self._preparations.append(request)
+        self._dispatch()
+        return PoolUtterance(self, request, answer)
+
+    async def ready(self) -> None:
+        """Wait until every process has loaded its engine.
+
+        Raises:
+            EngineError: one of them cannot; one clear line.
+        """
+        await self._started.wait()
+        if self._start_error:
+            raise EngineError(self._start_error)
+
+    def statistics(self) -> PoolStatistics:
+        return PoolStatistics(
+            workers=len(self._places),
+            free=len(self._free),
+            waiting=len(self._queue),
+            deaths=self._deaths,
+            unanswered=self._unanswered,
+        )
+
+    # The queue
+
+    def enqueue(self, decoding: _Decoding) -> None:
+        """A decode was asked for: the first free process takes it."""
+        self.forget(decoding.utterance)
+        if len(self._queue) >= self._settings.queue_utterances:
+            # An answer comes later, never inside the call that asks for it.
+            reason = f"the recogniser is overloaded: {len(self._queue)} utterances are waiting"
+            self._answering.start_soon(self._refuse_later, decoding, reason)
+            return
+        self._queue.append(decoding)
+        self._dispatch()
+
+    def forget(self, utterance: PoolUtterance) -> None:
+        """Nothing of the utterance waits any more."""
+        for decoding in self._queue:
+            if decoding.utterance is utterance:
+                self._queue.remove(decoding)
+                self._set_expiry()
+                return
+
+    async def _expire(self) -> None:
+        """Answer those that have waited too long; runs as long as the pool."""
+        while True:
+            with trio.CancelScope() as self._expiry:
+                self._set_expiry()
+                await trio.sleep_forever()
+            while self._queue and self._queue[0].since + self._settings.queue_s <= trio.current_time():
+                self._unanswered += 1
+                self._queue.popleft().fail(
+                    f"the recogniser is overloaded: no process was free for {self._settings.queue_s:g} s"
+                )
+
+    async def _refuse_later(self, decoding: _Decoding, reason: str) -> None:
+        self._unanswered += 1
+        decoding.fail(reason)
+
+    def _set_expiry(self) -> None:
+        self._expiry.deadline = self._queue[0].since + self._settings.queue_s if self._queue else float("inf")
+
+    def _dispatch(self) -> None:
+        """Give free processes what waits: utterances first, preparations only while there is room for utterances."""
+        while self._queue and self._free:
+            decoding = self._queue.popleft()
+            self._take_free(decoding.utterance.request).assign(decoding)
+        self._set_expiry()
+        while self._preparations and self._has_room():
+            request = self._preparations.popleft()
+            key = repr(request)
+            if not any(key in place.known for place in self._places):
+                self._take_free(request).assign(request)
+
+    def _has_room(self) -> bool:
+        return not self._queue and len(self._free) >= min(2, len(self._places))
+
+    def _take_free(self, request: UtteranceRequest) -> _Place:
+        key = repr(request)
+        place = next((place for place in self._free if key in place.known), self._free[0])
+        self._free.remove(place)
+        with suppress(ValueError):
+            self._preparations.remove(request)
+        return place
+
+    # The places
+
+    async def _keep(self, place: _Place) -> None:
+        """Keep a process in this place; runs as long as the pool."""
+        failures = 0
+        while True:
+            place.has_worked = False
+            place.known.clear()
+            try:
+                async with open_worker(self._engine, self._settings.niceness, MAXIMUM_SAMPLES) as worker:
+                    await self._load(place, worker)
+                    await self._serve(place, worker)
+            except WorkerDied as death:
+                failures = 1 if place.has_worked else failures + 1
+                pause = min(LONGEST_PAUSE_S, SHORTEST_PAUSE_S * 2 ** (failures - 1))
+                self._bury(place, str(death), pause)
+            await trio.sleep(pause)
+
+    def _bury(self, place: _Place, how: str, pause: float) -> None:
+        self._deaths += 1
+        _log.warning("worker_died", worker=place.number, reason=how, respawn_s=pause)
+        if place in self._free:
+            self._free.remove(place)
+        task, place.task = place.task, None
+        if isinstance(task, _Decoding):
+            task.fail(how)
+        if not place.has_loaded:
+            self._start_error = self._start_error or how
+            self._started.set()
+
+    async def _load(self, place: _Place, worker: WorkerProcess) -> None:
+        deadline_s = self._settings.load_deadline_s
+        with trio.move_on_after(deadline_s):
+            await worker.tell(Load(self._settings.engine_options()))
+            while isinstance(report := await worker.hear(), Progress):
+                _log.info("engine_loading", worker=place.number, progress=report.text)
+            if isinstance(report, Refused):
+                raise WorkerDied(report.reason)
+            if not isinstance(report, Ready):
+                raise WorkerDied(f"a starting process answered {type(report).__name__}, expected Ready")
+            _log.info("worker_ready", worker=place.number, pid=worker.process.pid, languages=report.languages)
+            place.has_loaded = True
+            if all(other.has_loaded for other in self._places):
+                self._started.set()
+            return
+        raise WorkerDied(f"loading the recogniser took longer than {deadline_s:g} s")
+
+    async def _serve(self, place: _Place, worker: WorkerProcess) -> None:
+        while True:
+            self._free.append(place)
+            self._dispatch()
+            with trio.CancelScope() as place.waiting:
+                if place.task is None:
+                    await worker.watch()
+            place.waiting = None
+            with trio.move_on_after(self._settings.decode_deadline_s) as scope:
+                await self._carry_out(place, worker)
+            if scope.cancelled_caught:
+                raise WorkerDied(f"the recogniser took longer than {self._settings.decode_deadline_s:g} s")
+            place.has_worked = True
+
+    async def _carry_out(self, place: _Place, worker: WorkerProcess) -> None:
+        """The task at hand, from the order to the report; `task` stays set until it is answered."""
+        task = place.task
+        if isinstance(task, UtteranceRequest):
+            await worker.tell(Prepare(task))
+            await worker.hear()
+            place.remember(task)
+        elif task is not None and task.wanted:
+            samples = task.utterance.samples(task.samples)
+            worker.show(samples)
+            await worker.tell(Recognise(task.utterance.request, len(samples)))
+            report = await worker.hear()
+            place.remember(task.utterance.request)
+            place.task = None
+            if isinstance(report, Heard):
+                task.utterance.answer(task.generation, report.recognised)
+            elif isinstance(report, Failed):
+                task.fail(report.reason)
+            else:
+                task.fail(f"the recogniser answered {type(report).__name__}, expected Heard")
+        place.task = None
+
+
+@asynccontextmanager
+async def open_pool(
+    settings: AsrSettings, *, engine: str = DEFAULT_ENGINE, languages: Mapping[str, str] | None = None
+) -> AsyncIterator[Pool]:
+    """A pool whose processes live as long as the block. `ready` tells when they have loaded their engines.
+
+    Args:
+        engine: `module:function` that gives the engine, called in each process (see `h2b.asr.worker.LoadEngine`).
+        languages: what `Recogniser.languages` answers.
+    """
+    failure: Exception | None = None
+    async with trio.open_nursery() as nursery:
+        pool = Pool(settings, engine, languages or {}, nursery)
+        pool.start(nursery)
+        try:
+            yield pool
+        except Exception as error:
+            # Raised again outside the nursery, which would wrap it in a group.
+            failure = error
+        finally:
+            nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure

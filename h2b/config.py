@@ -1,0 +1,301 @@
+"""The operator's settings: one TOML file becomes frozen records.
+
+Owns keys, defaults, ranges and the texts that refuse a wrong one. Must not know who uses a setting. Every key has a
+default, its unit in its name, and its meaning below it: the reference page is made of these by `reference_rows`.
+"""
+
+import ast
+import inspect
+import os
+import re
+import textwrap
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import Attribute, evolve, field, fields, frozen
+
+from h2b.audio.endpoint import EndpointSettings
+from h2b.model.errors import ConfigurationError, InvalidParameter, nearest, shorten
+from h2b.model.params import PARAMETERS, Parameters, parse_parameter
+
+
+def _setting(default: Any, low: float = 0, high: float | None = None, choices: tuple[str, ...] = ()) -> Any:
+    """A field with its range. `Any`, because attrs fields take the type of their annotation."""
+    return field(default=default, metadata={"low": low, "high": high, "choices": choices})
+
+
+def _folder() -> Any:
+    """A path: relative ones start at the folder of the file they are written in."""
+    return field(default="", metadata={"path": True})
+
+
+@frozen(kw_only=True)
+class ServerSettings:
+    """Where the server listens and what one client may take of it."""
+
+    websocket: str = field(default="127.0.0.1:8080", metadata={"address": True})
+    """Address of the JSON WebSocket, 'host:port'; port 0 takes a free one. Clients connect to its path /bots."""
+    drain_s: float = _setting(30.0)
+    """After SIGTERM or SIGINT, time for active recognitions to end before they are cut off."""
+    maximum_connections: int = _setting(1000, low=1)
+    """Clients connected at once; one more is refused with HTTP status 503."""
+    maximum_message_bytes: int = _setting(1 << 20, low=1024)
+    """Largest message a client may send; a larger one closes its connection with code 1009."""
+    message_queue: int = _setting(256, low=1)
+    """Messages of one client read ahead."""
+    event_queue: int = _setting(256, low=8)
+    """Events waiting for one client; one more closes its connection with code 1008."""
+    unread_s: float = _setting(10.0, low=0.1)
+    """Time a client may leave half an `event_queue` unread before its connection is closed with code 1008."""
+    handshake_s: float = _setting(10.0, low=0.1)
+    """Time a client may take from connecting to the end of the WebSocket handshake."""
+
+
+@frozen(kw_only=True)
+class AsrSettings:
+    """The processes that recognise speech."""
+
+    workers: int = _setting(0, high=1024)
+    """Processes, each with its own copy of the models; 0 for as many as there are cores."""
+    languages: tuple[str, ...] = ()
+    """Languages to load, such as ["en", "fr"]; empty for all whose models are installed."""
+    whisper_directory: str = _folder()
+    """Folder of a Whisper model in CTranslate2 format; empty for the installed package."""
+    decode_deadline_s: float = _setting(20.0, low=0.1)
+    """Longest time for one utterance; then its process is replaced and the recognition ends with cause Error."""
+    load_deadline_s: float = _setting(900.0, low=1)
+    """Longest time for loading the models; the first start converts them once."""
+    queue_utterances: int = _setting(64, low=1)
+    """Utterances waiting for a free process; one more ends with cause Error."""
+    queue_s: float = _setting(10.0, low=0.1)
+    """Longest wait of an utterance for a free process; then the recognition ends with cause Error."""
+    niceness: int = _setting(10, high=19)
+    """Added to the nice value of the processes, so that audio and timers come first."""
+
+    @property
+    def worker_count(self) -> int:
+        """`workers`, or the number of cores this process may use."""
+        return self.workers or usable_cores()
+
+    def engine_options(self) -> dict[str, Any]:
+        """What `h2b.asr.engines.load_engine` takes: plain JSON values."""
+        return {"languages": list(self.languages), "whisper_directory": self.whisper_directory}
+
+
+@frozen(kw_only=True)
+class GrammarSettings:
+    """Presets beside the shipped ones."""
+
+    folder: str = _folder()
+    """Folder of preset files (*.toml) that add to the shipped grammars or replace them; empty for none."""
+
+
+@frozen(kw_only=True)
+class LogSettings:
+    """What is told on standard error."""
+
+    level: str = _setting("info", choices=("debug", "info", "warning", "error"))
+    """Least important lines to show."""
+    format: str = _setting("text", choices=("text", "json"))
+    """text for people, json for one JSON object a line."""
+
+
+@frozen(kw_only=True)
+class Configuration:
+    """All settings, one attribute for each table of the file."""
+
+    server: ServerSettings = field(factory=ServerSettings)
+    asr: AsrSettings = field(factory=AsrSettings)
+    grammars: GrammarSettings = field(factory=GrammarSettings)
+    defaults: Parameters = field(factory=Parameters)
+    endpointing: EndpointSettings = field(factory=EndpointSettings)
+    log: LogSettings = field(factory=LogSettings)
+
+
+@frozen(kw_only=True)
+class ReferenceRow:
+    """One key, as the reference page tells it."""
+
+    table: str
+    key: str
+    expected: str
+    default: Any
+    meaning: str
+
+
+def usable_cores() -> int:
+    """Cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Host and port of 'host:port' or '[IPv6 address]:port'. Raises ValueError."""
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%]+)\]|([^\s:\[\]/]+)):([0-9]{1,5})", text)
+    if match is None or int(match[3]) > 65535:
+        raise ValueError(f"got {shorten(text)}, expected host:port such as 127.0.0.1:8080")
+    return match[1] or match[2], int(match[3])
+
+
+def load_configuration(path: Path | None) -> Configuration:
+    """The settings of a file over the defaults; the defaults alone without one.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or a key or value is wrong; says file and line.
+    """
+    if path is None:
+        return Configuration()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"cannot be read: {error}", str(path)) from error
+    return parse_configuration(text, str(path))
+
+
+def parse_configuration(text: str, path: str) -> Configuration:
+    """The settings of a TOML text; `path` names it in errors and is where relative paths start."""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        raise ConfigurationError(f"not TOML: {error}", path, int(line[1]) if line else None) from error
+    source = _Source(text, path)
+    configuration = Configuration()
+    known = {table.name: table for table in fields(Configuration)}
+    for name, table in content.items():
+        if name not in known:
+            raise source.refuse(f"unknown table [{name}]{nearest(name, known)}", name)
+        if not isinstance(table, dict):
+            raise source.refuse(f"[{name}]: got {shorten(table)}, expected a table", name)
+        current = getattr(configuration, name)
+        configuration = evolve(configuration, **{name: _with_table(current, name, table, source)})
+    return configuration
+
+
+@frozen
+class _Source:
+    """The text being read: finds lines, makes errors."""
+
+    text: str
+    path: str
+
+    def refuse(self, message: str, table: str, key: str | None = None) -> ConfigurationError:
+        return ConfigurationError(message, self.path, line_of(self.text, table, key))
+
+    def resolve(self, written: str) -> str:
+        """A path as the file means it."""
+        return str(Path(self.path).parent / Path(written).expanduser()) if written else ""
+
+
+def line_of(text: str, table: str, key: str | None = None) -> int | None:
+    """Line of a key of a table, counted from 1; of the table where the key cannot be found; else None."""
+    in_table = re.compile(rf"""\s*["']?{re.escape(key or "")}["']?\s*[=.]""")
+    anywhere = re.compile(rf"""\s*["']?{re.escape(table)}["']?\s*\.\s*["']?{re.escape(key or "")}["']?\s*[=.]""")
+    opens = re.compile(rf"""\s*(\[\s*["']?{re.escape(table)}["']?\s*[\].]|["']?{re.escape(table)}["']?\s*[=.])""")
+    header = re.compile(r"\s*\[")
+    found = None
+    inside = False
+    for number, line in enumerate(text.splitlines(), start=1):
+        if opens.match(line):
+            found = found or number
+        if header.match(line):
+            inside = opens.match(line) is not None
+        if key and ((inside and in_table.match(line)) or anywhere.match(line)):
+            return number
+    return found
+
+
+def _with_table(current: Any, name: str, table: Mapping[str, Any], source: _Source) -> Any:
+    """The record of a table with the file's values in it."""
+    known = {attribute.name: attribute for attribute in fields(type(current))}
+    changes = {}
+    for key, raw in table.items():
+        if key not in known:
+            raise source.refuse(f"unknown key '{key}' in [{name}]{nearest(key, known)}", name, key)
+        try:
+            value = _parameter(key, raw) if isinstance(current, Parameters) else _value(known[key], raw)
+        except ValueError as error:
+            raise source.refuse(f"{key} in [{name}]: {error}", name, key) from error
+        changes[key] = source.resolve(value) if known[key].metadata.get("path") else value
+    return evolve(current, **changes)
+
+
+def _parameter(name: str, raw: Any) -> Any:
+    try:
+        return parse_parameter(name, raw)
+    except InvalidParameter as error:
+        raise ValueError(f"got {shorten(raw)}, expected {PARAMETERS[name].expected}") from error
+
+
+def _value(attribute: "Attribute[Any]", raw: Any) -> Any:
+    """The value of a key in its own type. Raises ValueError."""
+    kind = attribute.type
+    value = raw
+    if kind == tuple[str, ...]:
+        fits = isinstance(raw, list) and all(isinstance(item, str) for item in raw)
+        value = tuple(raw) if fits else raw
+    elif kind is float:
+        fits = isinstance(raw, int | float) and not isinstance(raw, bool) and _in_range(attribute, raw)
+        value = float(raw) if fits else raw
+    elif kind is int:
+        fits = isinstance(raw, int) and not isinstance(raw, bool) and _in_range(attribute, raw)
+    else:
+        assert kind is str, attribute
+        choices = attribute.metadata.get("choices")
+        fits = isinstance(raw, str) and (not choices or raw in choices)
+    if not fits:
+        raise ValueError(f"got {shorten(raw)}, expected {_expected(attribute)}")
+    if attribute.metadata.get("address"):
+        parse_address(value)
+    return value
+
+
+def _in_range(attribute: "Attribute[Any]", number: float) -> bool:
+    high = attribute.metadata.get("high")
+    return number >= attribute.metadata.get("low", 0) and (high is None or number <= high)
+
+
+def _expected(attribute: "Attribute[Any]") -> str:
+    """Type and range of a key in words."""
+    metadata = attribute.metadata
+    if attribute.type == tuple[str, ...]:
+        return "a list of strings"
+    if attribute.type is str:
+        choices = metadata.get("choices")
+        kind = "a path" if metadata.get("path") else "'host:port'" if metadata.get("address") else "a string"
+        return "one of " + ", ".join(f"'{choice}'" for choice in choices) if choices else kind
+    noun = "an integer" if attribute.type is int else "a number"
+    low, high = metadata.get("low", 0), metadata.get("high")
+    return f"{noun} of at least {low}" if high is None else f"{noun} from {low} to {high}"
+
+
+def reference_rows() -> list[ReferenceRow]:
+    """Every key of every table, in the order of the file's tables: the reference page is made of these."""
+    return [row for table in fields(Configuration) for row in _rows(table.name, getattr(Configuration(), table.name))]
+
+
+def _rows(table: str, defaults: Any) -> Iterator[ReferenceRow]:
+    meanings = attribute_docs(type(defaults))
+    for attribute in fields(type(defaults)):
+        parameter = PARAMETERS[attribute.name] if isinstance(defaults, Parameters) else None
+        yield ReferenceRow(
+            table=table,
+            key=attribute.name,
+            expected=parameter.expected if parameter else _expected(attribute),
+            default=getattr(defaults, attribute.name),
+            meaning=parameter.meaning if parameter else meanings[attribute.name],
+        )
+
+
+def attribute_docs(record: type) -> dict[str, str]:
+    """The text written below each attribute of a class, by name, as one line."""
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(record))).body
+    assert isinstance(tree, ast.ClassDef)
+    docs = {}
+    for statement, following in zip(tree.body, tree.body[1:], strict=False):
+        if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
+            continue
+        if isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
+            docs[statement.target.id] = " ".join(str(following.value.value).split())
+    return docs

@@ -1,0 +1,55 @@
+"""Yes and no: closed lists of each language, the last clear answer counting ("non, euh si, oui")."""
+
+from collections.abc import Sequence
+from functools import cache
+
+from h2b.grammar.kinds.base import Arguments, Found
+from h2b.grammar.shape import of_pattern
+from h2b.grammar.spoken import Acceptor, Entry, Lexicon, LexiconAcceptor, Node
+from h2b.language import Language
+
+_SHAPE = of_pattern("yn", "y{1,3}|n{1,3}")
+"""For the decoder: an answer may be said up to three times, but not its opposite beside it."""
+
+
+class Boolean:
+    """`true` for yes, `false` for no, as real JSON booleans."""
+
+    name = "boolean"
+
+    def check(self, arguments: Arguments) -> None:
+        """There is nothing to get wrong."""
+
+    def find(self, words: Sequence[str], arguments: Arguments, language: Language) -> list[Found]:
+        answers = []
+        at = 0
+        while at < len(words):
+            entry, end = _longest(words, at, _lexicon(language))
+            if entry is None:
+                at += 1
+                continue
+            negated = at > 0 and words[at - 1] in language.negators
+            answers.append((entry.value == "y") is not negated)
+            at = end
+        return [Found(value=answers[-1])] if answers else []
+
+    def acceptor(self, arguments: Arguments, language: Language) -> Acceptor:
+        return LexiconAcceptor(_lexicon(language), _SHAPE)
+
+
+@cache
+def _lexicon(language: Language) -> Lexicon:
+    return Lexicon([Entry(phrase, "y") for phrase in language.yes] + [Entry(phrase, "n") for phrase in language.no])
+
+
+def _longest(words: Sequence[str], at: int, lexicon: Lexicon) -> tuple[Entry | None, int]:
+    """The entry with the longest phrase that begins at `at`, and the position after it."""
+    node: Node | None = lexicon.words
+    best: tuple[Entry | None, int] = (None, at)
+    for end in range(at, len(words)):
+        node = node.after.get(words[end]) if node else None
+        if node is None:
+            break
+        if node.entries:
+            best = (node.entries[0], end + 1)
+    return best

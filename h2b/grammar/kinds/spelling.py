@@ -1,0 +1,148 @@
+"""Codes said digit by digit, letter by letter or in number groups: digits, letters, and both mixed.
+
+Number groups are concatenated ("cent trente-sept cent trente-sept" is 137137), letters may be illustrated
+("b as in bravo") or doubled ("double t"), and what a group could mean otherwise is a reading of its own:
+"soixante douze" is 72 or 60 12, and the length or the regex chooses (nlu-scale reference, section 2.3).
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import cache, lru_cache
+
+from h2b.grammar.kinds.base import Arguments, Found
+from h2b.grammar.shape import DIGITS, LETTERS, Shape, of_length, of_pattern
+from h2b.grammar.spoken import Acceptor, Entry, Lexicon, LexiconAcceptor, Reading, search
+from h2b.language import Language
+from h2b.model.errors import InvalidParameter
+
+ALPHABETS = {"digits": DIGITS, "letters": LETTERS, "mixed": DIGITS + LETTERS}
+LONGEST_CODE = 64
+HOMOPHONE_COST = 1.2
+"""More than the word gained: "for" is a 4 only between digits, or where the shape needs one."""
+SECOND_BEST = 0.9
+"""Each further reading of the same words deserves this much less confidence."""
+
+
+class Spelling:
+    """Strings over one alphabet, bounded by `length`, `minlength`, `maxlength` and `regex`."""
+
+    name = "spelling"
+
+    def check(self, arguments: Arguments) -> None:
+        _shape(*_shape_key(arguments))
+
+    def find(self, words: Sequence[str], arguments: Arguments, language: Language) -> list[Found]:
+        lexicon = _lexicon(language, str(arguments["alphabet"]), _signs(arguments, language))
+        links = tuple(tuple(link.split()) for link in language.links)
+        readings = search(words, lexicon, _shape(*_shape_key(arguments)), language.fillers, links)
+        return list(_ranked(readings))
+
+    def acceptor(self, arguments: Arguments, language: Language) -> Acceptor:
+        lexicon = _lexicon(language, str(arguments["alphabet"]), _signs(arguments, language))
+        return LexiconAcceptor(lexicon, _shape(*_shape_key(arguments)))
+
+
+def _ranked(readings: list[Reading]) -> Iterator[Found]:
+    """Distinct values; readings of other words than the best one's are no alternatives but left-overs."""
+    best: Reading | None = None
+    seen: set[str] = set()
+    quality = 1.0
+    for reading in readings:
+        if best is None:
+            best = reading
+        elif reading.value in seen or (reading.start, reading.end, reading.complete) != (
+            best.start,
+            best.end,
+            best.complete,
+        ):
+            continue
+        seen.add(reading.value)
+        yield Found(value=reading.value, quality=quality, complete=reading.complete)
+        quality *= SECOND_BEST
+
+
+def _shape_key(arguments: Arguments) -> tuple[str, int, int | None, str]:
+    length = arguments.get("length")
+    shortest = int(arguments.get("minlength", 1) if length is None else length)
+    longest = arguments.get("maxlength") if length is None else length
+    if longest is not None and shortest > int(longest):
+        raise InvalidParameter("maxlength", longest, f"at least minlength, which is {shortest}")
+    return (
+        str(arguments["alphabet"]) + "".join(_signs_of(str(arguments.get("regex", "")))),
+        shortest,
+        None if longest is None else int(longest),
+        str(arguments.get("regex", "")),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _shape(alphabet: str, shortest: int, longest: int | None, regex: str) -> Shape:
+    name, signs = next((name, alphabet[len(name) :]) for name in ALPHABETS if alphabet.startswith(name))
+    characters = ALPHABETS[name] + signs
+    if not regex:
+        return of_length(characters, shortest, longest)
+    pattern = of_pattern(characters, regex)
+    if shortest == 1 and longest is None:
+        return pattern
+    return pattern.both(of_length(characters, shortest, longest))
+
+
+SIGNS = "-_./@+"
+"""Signs a regex may ask for; without one they are separators and not part of the value."""
+
+
+def _signs_of(regex: str) -> tuple[str, ...]:
+    """The signs a regex asks for by name: escaped, or where they cannot mean anything else."""
+    escaped = {regex[at + 1] for at in range(len(regex) - 1) if regex[at] == "\\"}
+    return tuple(sign for sign in SIGNS if sign in escaped or (sign in "_/@" and sign in regex))
+
+
+def _signs(arguments: Arguments, language: Language) -> tuple[str, ...]:
+    return tuple(sign for sign in _signs_of(str(arguments.get("regex", ""))) if sign in language.symbols)
+
+
+@cache
+def _lexicon(language: Language, alphabet: str, signs: tuple[str, ...]) -> Lexicon:
+    entries: list[Entry] = []
+    if alphabet != "letters":
+        entries += _digit_entries(language)
+    if alphabet != "digits":
+        entries += _letter_entries(language)
+    entries += [Entry(name, sign) for sign in signs for name in language.symbols[sign]]
+    return Lexicon(_unique(entries))
+
+
+def _unique(entries: list[Entry]) -> list[Entry]:
+    """One entry for each phrase and value, the cheapest."""
+    cheapest: dict[tuple[str, str], Entry] = {}
+    for entry in sorted(entries, key=lambda entry: entry.cost):
+        cheapest.setdefault((entry.phrase, entry.value), entry)
+    return list(cheapest.values())
+
+
+def _digit_entries(language: Language) -> Iterator[Entry]:
+    numbers = [*range(10_000), *range(10_000, 100_000, 1000)]
+    for number in numbers:
+        for phrase in language.number_forms(number):
+            yield Entry(phrase, str(number))
+    for digit, phrases in language.digits.items():
+        for phrase in phrases:
+            yield Entry(phrase, digit)
+            yield from _doubled(language, phrase, digit)
+    for word, digit in language.digit_homophones.items():
+        yield Entry(word, digit, cost=HOMOPHONE_COST, decoded=False)
+
+
+def _letter_entries(language: Language) -> Iterator[Entry]:
+    for letter, phrases in language.letters.items():
+        for phrase in phrases:
+            yield Entry(phrase, letter)
+            yield from _doubled(language, phrase, letter)
+    for word, letter in language.alphabets.items():
+        yield Entry(word, letter)
+    for word, letters in language.letter_homophones.items():
+        yield Entry(word, letters, cost=HOMOPHONE_COST, decoded=False)
+
+
+def _doubled(language: Language, phrase: str, value: str) -> Iterator[Entry]:
+    for word, times in language.doubling.items():
+        yield Entry(f"{word} {phrase}", value * times)

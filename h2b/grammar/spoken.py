@@ -1,0 +1,294 @@
+"""Lexicons: how the parts of a value are spoken, and the two things done with them.
+
+A `Lexicon` maps phrases to pieces of a value ("forty two" -> "42", "double t" -> "tt"). With a `Shape` it gives
+`search`, which finds the value in the words a caller said, and `LexiconAcceptor`, which tells a decoder, byte by
+byte, which text can still become such a value. One table serves both, so what the decoder may write is exactly
+what the search can read.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from attrs import define, field, frozen
+from numpy.typing import NDArray
+
+from h2b.grammar.shape import Shape
+
+SPACE = 0x20
+MAXIMUM_READINGS = 8
+"""Readings kept for each (position, state) of a search: more than any n-best list shows."""
+STEP_COST = 0.05
+"""What a further entry costs, in words: of two readings the one with fewer pieces wins."""
+SKIP_COST = 0.3
+"""What a filler inside a value costs, in words."""
+
+
+@frozen
+class Entry:
+    """One phrase and what it adds to the value."""
+
+    phrase: str
+    """Lower-case words separated by single spaces."""
+    value: str
+    cost: float = 0.0
+    """In words: a word covered gains one. Above 1 the entry only helps where the shape needs it."""
+    decoded: bool = True
+    """False for phrases found in free speech only: homophones would let a decoder write what nobody said."""
+
+
+@define
+class Node:
+    """Of the trie over words."""
+
+    after: dict[str, "Node"] = field(factory=dict)
+    entries: list[Entry] = field(factory=list)
+
+
+class Lexicon:
+    """An immutable set of entries; the tries are built once."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self.entries = tuple(entries)
+        self.words = Node()
+        for entry in self.entries:
+            node = self.words
+            for word in entry.phrase.split():
+                node = node.after.setdefault(word, Node())
+            node.entries.append(entry)
+
+
+@frozen
+class Reading:
+    """A value found in words[start:end]. `score` is in words covered, less costs; only for ranking."""
+
+    value: str
+    start: int
+    end: int
+    score: float
+    complete: bool
+
+
+@frozen
+class _Path:
+    score: float
+    value: str
+    start: int
+    spans: tuple[int, ...]
+    """Words of each piece: of equal scores the reading that takes more words first wins."""
+
+    @property
+    def rank(self) -> tuple[float, tuple[int, ...]]:
+        return (round(self.score, 6), self.spans)
+
+
+def search(
+    words: Sequence[str],
+    lexicon: Lexicon,
+    shape: Shape,
+    fillers: frozenset[str] = frozenset(),
+    links: Sequence[tuple[str, ...]] = (),
+) -> list[Reading]:
+    """Readings of a value anywhere in the words, complete ones first, then by score.
+
+    A value may begin anywhere, so carrier phrases and false starts are stepped over; inside it only fillers
+    are, and illustrations ("b as in bravo": a link, then a word that begins with the letter).
+    Partial readings are those that reach the last word and can still become complete.
+    """
+    paths: list[dict[int, list[_Path]]] = [{} for _ in range(len(words) + 1)]
+    found: list[Reading] = []
+    for at in range(len(words) + 1):
+        here = paths[at]
+        for state, kept in here.items():
+            found += _readings(state, kept, at, at == len(words), shape)
+        if at == len(words):
+            break
+        here.setdefault(0, []).append(_Path(0.0, "", at, ()))
+        if words[at] in fillers:
+            _skip_filler(here, paths[at + 1])
+        for entry, end in _entries_at(words, at, lexicon, links):
+            _extend(here, entry, end - at, shape, paths[end])
+    return sorted(found, key=lambda reading: (reading.complete, reading.score), reverse=True)
+
+
+def _readings(state: int, kept: list[_Path], at: int, last: bool, shape: Shape) -> Iterable[Reading]:
+    complete = shape.accepts(state)
+    if not complete and not last:
+        return
+    for order, path in enumerate(sorted(kept, key=lambda path: path.rank, reverse=True)):
+        if path.value:
+            # The rank among equals is kept in the score, so that a later sort cannot lose it.
+            yield Reading(path.value, path.start, at, path.score - order * 1e-6, complete)
+
+
+def _skip_filler(here: Mapping[int, list[_Path]], after: dict[int, list[_Path]]) -> None:
+    for state, kept in here.items():
+        for path in kept:
+            if path.value:
+                skipped = _Path(path.score - SKIP_COST, path.value, path.start, path.spans)
+                _keep(after.setdefault(state, []), skipped)
+
+
+def _extend(
+    here: Mapping[int, list[_Path]], entry: Entry, length: int, shape: Shape, after: dict[int, list[_Path]]
+) -> None:
+    for state, kept in list(here.items()):
+        reached = shape.walk(state, entry.value)
+        if reached is None:
+            continue
+        gain = length - entry.cost - STEP_COST
+        for path in kept:
+            extended = _Path(path.score + gain, path.value + entry.value, path.start, (*path.spans, length))
+            _keep(after.setdefault(reached, []), extended)
+
+
+def _keep(kept: list[_Path], path: _Path) -> None:
+    """Add a path, unless its value is there with a better rank; the worst goes when there are too many."""
+    for index, other in enumerate(kept):
+        if other.value == path.value and other.start == path.start:
+            if path.rank > other.rank:
+                kept[index] = path
+            return
+    kept.append(path)
+    if len(kept) > MAXIMUM_READINGS:
+        kept.remove(min(kept, key=lambda path: path.rank))
+
+
+def _entries_at(
+    words: Sequence[str], at: int, lexicon: Lexicon, links: Sequence[tuple[str, ...]]
+) -> Iterable[tuple[Entry, int]]:
+    """Every entry whose phrase begins at `at`, with the position after it, illustration included."""
+    node: Node | None = lexicon.words
+    for end in range(at, len(words)):
+        node = node.after.get(words[end]) if node else None
+        if node is None:
+            break
+        for entry in node.entries:
+            yield entry, end + 1
+            if len(entry.value) == 1 and entry.value.isalpha():
+                for link in links:
+                    illustrated = end + 1 + len(link)
+                    if tuple(words[end + 1 : illustrated]) == link and _begins(words, illustrated, entry.value):
+                        yield entry, illustrated + 1
+    if words[at].isdigit():
+        yield Entry(words[at], words[at]), at + 1
+
+
+def _begins(words: Sequence[str], at: int, letter: str) -> bool:
+    return at < len(words) and len(words[at]) > 1 and words[at][0] == letter
+
+
+# The same lexicon, byte by byte, for a decoder
+
+Position: TypeAlias = tuple[int, int]
+"""(state of the shape, node of the byte trie); negative nodes are the two boundaries below."""
+Positions: TypeAlias = frozenset[Position]
+
+AFTER_WORD = -1
+"""A phrase ended: a separator must come before the next one."""
+AFTER_DIGIT = -2
+"""A digit written as a sign ended: another such digit may follow at once."""
+
+
+class Acceptor(Protocol):
+    """Text a grammar can still accept, explored byte by byte; sets of positions are its states."""
+
+    def start(self) -> Positions: ...
+
+    def arcs(self, positions: Positions) -> Mapping[int, Positions]:
+        """For every byte that may come next, the positions after it. A separator is SPACE."""
+        ...
+
+    def accepts(self, positions: Positions) -> bool: ...
+
+
+class LexiconAcceptor:
+    """Phrases of a lexicon, one after another, whose values together have a shape."""
+
+    def __init__(self, lexicon: Lexicon, shape: Shape) -> None:
+        self._shape = shape
+        self._children: list[dict[int, int]] = [{}]
+        self._parents = [0]
+        self._values: dict[int, list[str]] = {}
+        self._digits: set[int] = set()
+        for entry in lexicon.entries:
+            if entry.decoded:
+                node = self._insert(entry.phrase)
+                self._values.setdefault(node, []).append(entry.value)
+        for digit in "0123456789":
+            node = self._insert(digit)
+            self._values.setdefault(node, []).append(digit)
+            self._digits.add(node)
+        self._by_value = self._value_trie()
+        self._viable: dict[int, NDArray[np.bool_]] = {}
+
+    def _insert(self, phrase: str) -> int:
+        node = 0
+        for byte in phrase.encode():
+            children = self._children[node]
+            if byte not in children:
+                children[byte] = len(self._children)
+                self._children.append({})
+                self._parents.append(node)
+            node = children[byte]
+        return node
+
+    def _value_trie(self) -> "_ValueNode":
+        root = _ValueNode()
+        for node, values in self._values.items():
+            for value in values:
+                place = root
+                for character in value:
+                    place = place.after.setdefault(character, _ValueNode())
+                place.nodes.append(node)
+        return root
+
+    def _viable_nodes(self, state: int) -> NDArray[np.bool_]:
+        """Which nodes of the trie lead to a phrase the shape can take in this state."""
+        viable = self._viable.get(state)
+        if viable is None:
+            viable = np.zeros(len(self._children), dtype=np.bool_)
+            pending = [(self._by_value, state)]
+            while pending:
+                place, reached = pending.pop()
+                for node in place.nodes:
+                    while not viable[node]:
+                        viable[node] = True
+                        node = self._parents[node]
+                arcs = self._shape.arcs[reached]
+                pending.extend((child, arcs[c]) for c, child in place.after.items() if c in arcs)
+            self._viable[state] = viable
+        return viable
+
+    def start(self) -> Positions:
+        return frozenset({(0, 0)})
+
+    def arcs(self, positions: Positions) -> Mapping[int, Positions]:
+        reached: dict[int, set[Position]] = {}
+        for state, node in positions:
+            if node < 0:
+                reached.setdefault(SPACE, set()).add((state, 0))
+            if node == AFTER_WORD:
+                continue
+            viable = self._viable_nodes(state)
+            for byte, child in self._children[max(node, 0)].items():
+                if viable[child] and (node != AFTER_DIGIT or child in self._digits):
+                    reached.setdefault(byte, set()).update(self._entered(state, child))
+        return {byte: frozenset(after) for byte, after in reached.items()}
+
+    def _entered(self, state: int, node: int) -> Iterable[Position]:
+        if self._children[node]:
+            yield state, node
+        for value in self._values.get(node, ()):
+            after = self._shape.walk(state, value)
+            if after is not None:
+                yield after, AFTER_DIGIT if node in self._digits else AFTER_WORD
+
+    def accepts(self, positions: Positions) -> bool:
+        return any(node <= 0 and self._shape.accepts(state) for state, node in positions)
+
+
+@define
+class _ValueNode:
+    after: dict[str, "_ValueNode"] = field(factory=dict)
+    nodes: list[int] = field(factory=list)

@@ -1,0 +1,59 @@
+"""What the state machines ask their shell to do. The shell performs the effects of one input in order."""
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+from h2b.grammar.registry import ActiveGrammar
+from h2b.model.messages import Event
+from h2b.model.usage import RecognitionRecord
+
+
+@frozen
+class Send:
+    """Encode this event and send it to the client."""
+
+    event: Event
+
+
+@frozen
+class Listen:
+    """Open an utterance with the engines: a good moment to compile its grammars."""
+
+    utterance: int
+    language: str
+    grammars: tuple[ActiveGrammar, ...]
+    n_best: int
+
+
+@frozen
+class Feed:
+    """Add speech to the utterance: int16 samples at 8 kHz."""
+
+    utterance: int
+    samples: NDArray[np.int16]
+
+
+@frozen
+class Decode:
+    """Recognise all that was fed so far and answer with this generation; an older one in work is stale."""
+
+    utterance: int
+    generation: int
+
+
+@frozen
+class Cancel:
+    """Forget the utterance: no answer is wanted any more."""
+
+    utterance: int
+
+
+@frozen
+class Bill:
+    """Write this record, exactly once."""
+
+    record: RecognitionRecord
+
+
+Effect = Send | Listen | Feed | Decode | Cancel | Bill

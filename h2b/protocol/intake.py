@@ -1,0 +1,94 @@
+"""The way of a session's audio: bytes to frames, votes and endpoints, and silence where the client sends none.
+
+Owns the position in the caller's audio. Must not know commands, events or engines.
+"""
+
+from collections import deque
+
+from h2b.audio.endpoint import Endpointer, EndpointEvent, EndpointSettings
+from h2b.audio.framing import Frame, Framer
+from h2b.audio.vad import VoiceActivity
+from h2b.model.formats import FRAME_SECONDS, SAMPLE_RATE, AudioFormat
+
+STALL_SECONDS = 0.5
+"""A client silent on the wire for this long is taken as sending silence. Longer than any sane jitter: real
+audio that comes later is then heard later, never lost."""
+
+MAXIMUM_HELD_FRAMES = 3000
+"""One minute of audio kept back while the engine works; more than that is a client far too fast."""
+
+
+class Intake:
+    """Audio of one session. Between recognitions it only counts bytes, so that samples stay aligned."""
+
+    def __init__(self, audio_format: AudioFormat, settings: EndpointSettings) -> None:
+        self._format = audio_format
+        self._settings = settings
+        self._vad = VoiceActivity()
+        self._odd_bytes = 0
+        self._framer: Framer | None = None
+        self._endpointer = Endpointer(settings)
+        self._frames: deque[Frame] = deque()
+        self._arrived_at = 0.0
+        self._arrived_position = 0.0
+
+    def start(self, now: float) -> None:
+        """A recognition begins: position zero is here."""
+        self._framer = Framer(self._format)
+        self._frames.clear()
+        self._endpointer = Endpointer(self._settings)
+        self._arrived_at = now
+        self._arrived_position = 0.0
+
+    def stop(self) -> None:
+        """The recognition is over: what follows is dropped."""
+        self._framer = None
+        self._frames.clear()
+
+    def next_phrase(self) -> None:
+        """Look for a new start of speech, whatever was heard before."""
+        self._endpointer.reset()
+
+    def receive(self, chunk: bytes, now: float) -> None:
+        """Bytes from the client, cut anywhere. Raises OverflowError when too much is being held back."""
+        width = self._format.bytes_per_sample
+        if self._framer is None:
+            self._odd_bytes = (self._odd_bytes + len(chunk)) % width
+            return
+        if self._odd_bytes:
+            # The sample cut in two by the start of the recognition is dropped whole.
+            missing = width - self._odd_bytes
+            self._odd_bytes = 0 if len(chunk) >= missing else self._odd_bytes + len(chunk)
+            chunk = chunk[missing:]
+        if len(self._frames) > MAXIMUM_HELD_FRAMES:
+            raise OverflowError
+        self._frames.extend(self._framer.feed(chunk))
+        self._arrived_at = now
+        self._arrived_position = self._framer.next_sample / SAMPLE_RATE
+
+    def catch_up(self, now: float) -> None:
+        """Put silence where the client has sent nothing for longer than a stall."""
+        if self._framer is None or now - self._arrived_at < STALL_SECONDS:
+            return
+        due = self._arrived_position + (now - self._arrived_at)
+        # Half a sample of tolerance: a deadline computed from the position must be reached when it is due.
+        missing = int((due - self._framer.next_sample / SAMPLE_RATE) / FRAME_SECONDS + 1e-6)
+        if missing > 0 and len(self._frames) <= MAXIMUM_HELD_FRAMES:
+            self._frames.extend(self._framer.fill_silence(missing))
+
+    def next_frame(self) -> tuple[Frame, bool, list[EndpointEvent]] | None:
+        """The next frame with its vote and what the endpointer makes of it; None when all are judged."""
+        if not self._frames:
+            return None
+        frame = self._frames.popleft()
+        voiced = self._vad.is_voiced(frame)
+        return frame, voiced, self._endpointer.push(frame, voiced)
+
+    def wake_at(self, position: float) -> float:
+        """Monotonic time at which `position` is reached if the client sends nothing more."""
+        return self._arrived_at + max(STALL_SECONDS, position - self._arrived_position)
+
+
+def frame_end(frame: Frame) -> float:
+    """Position, in seconds, of the end of a frame."""
+    return (frame.start + len(frame.samples)) / SAMPLE_RATE

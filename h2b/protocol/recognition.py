@@ -1,0 +1,304 @@
+"""One recognition from RECOGNIZE to its completion: timers, barge-in, hotword, partial matches, the cause.
+
+Owns the decision when a recognition ends and why. Knows neither commands nor sockets nor engines.
+
+Theory of operation
+ 1. Time is the position in the caller's audio, in seconds since RECOGNIZE. A client that stops sending is
+    given silence by the intake, so the position never stands still and every timer fires by it alone:
+    the same audio gives the same events however it is cut and however fast it arrives.
+ 2. The endpointer reports speech started, paused, resumed. Each pause asks the engine for a hypothesis of
+    all that was said; speech that resumes makes that answer worthless.
+ 3. The answer's match class chooses the silence that ends the utterance: complete, partial or none.
+ 4. Until the answer is there nobody can say which silence counts. So, from the shortest of the three on,
+    `holds` is true and the intake keeps further frames back: no frame is judged before its time.
+ 5. Hotword mode sends no START-OF-INPUT, ends only on a complete match, and forgets what was said whenever
+    a silence of speech_incomplete_timeout shows that the phrase is over.
+ 6. A cap (recognition_timeout, hotword_max_duration, the engine's longest utterance) decodes what was said
+    so far and then ends whatever the answer: the *Maxtime causes.
+"""
+
+from collections.abc import Iterator
+
+from attrs import define, field, frozen
+
+from h2b.grammar.interpret import Verdict, interpret
+from h2b.grammar.registry import ActiveGrammar
+from h2b.model.causes import CompletionCause
+from h2b.model.params import Parameters, RecognitionMode
+from h2b.model.results import Alternative, MatchClass, Recognised
+from h2b.protocol.effects import Cancel, Decode, Effect, Feed, Listen
+
+MAXIMUM_UTTERANCE_S = 30.0
+"""Longest utterance given to an engine, whatever recognition_timeout says: decoding costs grow with it."""
+
+SILENCE_STEP_S = 0.1
+"""How much silence a stalled client is given at a time while its speech has no end yet."""
+
+REASONS = {
+    CompletionCause.SUCCESS: "success",
+    CompletionCause.NO_MATCH: "unable to match grammar",
+    CompletionCause.NO_INPUT_TIMEOUT: "no voice",
+    CompletionCause.HOTWORD_MAXTIME: "hotword not heard within hotword_max_duration",
+    CompletionCause.SUCCESS_MAXTIME: "match complete when recognition_timeout was reached",
+    CompletionCause.PARTIAL_MATCH: "only a part of the grammar was matched",
+    CompletionCause.PARTIAL_MATCH_MAXTIME: "match partial when recognition_timeout was reached",
+    CompletionCause.NO_MATCH_MAXTIME: "unable to match grammar when recognition_timeout was reached",
+}
+LOW_CONFIDENCE = "confidence too low"
+
+_AT_SILENCE = {
+    MatchClass.COMPLETE: CompletionCause.SUCCESS,
+    MatchClass.PARTIAL: CompletionCause.PARTIAL_MATCH,
+    MatchClass.NONE: CompletionCause.NO_MATCH,
+}
+_AT_MAXTIME = {
+    MatchClass.COMPLETE: CompletionCause.SUCCESS_MAXTIME,
+    MatchClass.PARTIAL: CompletionCause.PARTIAL_MATCH_MAXTIME,
+    MatchClass.NONE: CompletionCause.NO_MATCH_MAXTIME,
+}
+
+
+@frozen(kw_only=True)
+class Outcome:
+    """How a recognition ended. Positions are seconds since RECOGNIZE."""
+
+    cause: CompletionCause
+    reason: str
+    alternatives: tuple[Alternative, ...] = ()
+    speech_start: float | None = None
+    speech_end: float | None = None
+    asr_model: str = ""
+
+
+@define
+class Recognition:
+    """The machine. Each input returns effects; `outcome` is set once, by the input that ended it."""
+
+    parameters: Parameters
+    grammars: tuple[ActiveGrammar, ...]
+    _utterances: Iterator[int]
+    """Numbers for utterances: hotword mode opens a new one for each phrase."""
+    timers_started_at: float | None
+    utterance: int = field(init=False)
+    outcome: Outcome | None = None
+    position: float = 0.0
+    _speech_start: float | None = None
+    _first_speech: float | None = None
+    _speech_end: float | None = None
+    _paused: bool = False
+    _generation: int = 0
+    _awaiting: bool = False
+    _capped: bool = False
+    _verdict: Verdict | None = None
+    _heard: Recognised | None = None
+    _fed_seconds: float = 0.0
+
+    def __attrs_post_init__(self) -> None:
+        self.utterance = next(self._utterances)
+
+    @property
+    def hotword(self) -> bool:
+        return self.parameters.mode is RecognitionMode.HOTWORD
+
+    @property
+    def holds(self) -> bool:
+        """True while the decision hangs on an answer of the engine: keep further audio back."""
+        return self._awaiting and (self._capped or self.position >= self._silence_from() + self._shortest_silence())
+
+    def begin(self) -> list[Effect]:
+        """Effects of RECOGNIZE itself."""
+        return [self._listen()]
+
+    def start_timers(self) -> None:
+        if self.timers_started_at is None:
+            self.timers_started_at = self.position
+
+    def speech_started(self, start: float) -> list[Effect]:
+        self._speech_start = start
+        self._first_speech = start if self._first_speech is None else self._first_speech
+        self._paused = False
+        return []
+
+    def speech_audio(self, feed: Feed, seconds: float) -> list[Effect]:
+        self._fed_seconds += seconds
+        return [feed]
+
+    def speech_paused(self, end: float) -> list[Effect]:
+        self._speech_end = end
+        self._paused = True
+        return self._decode()
+
+    def speech_resumed(self) -> list[Effect]:
+        self._paused = False
+        self._awaiting = False
+        self._verdict = None
+        return []
+
+    def heard(self, generation: int, recognised: Recognised) -> list[Effect]:
+        """The engine's answer; a stale one changes nothing."""
+        if not self._awaiting or generation != self._generation:
+            return []
+        self._awaiting = False
+        self._heard = recognised
+        self._verdict = interpret(recognised.hypotheses, self.grammars, self.parameters.n_best_list_length)
+        if self._capped:
+            return self._end_at_cap()
+        return self.advance(self.position)
+
+    def failed(self, generation: int, reason: str) -> list[Effect]:
+        """The engine could not answer: only this recognition pays for it."""
+        if not self._awaiting or generation != self._generation:
+            return []
+        self._awaiting = False
+        return self.abort(reason)
+
+    def advance(self, position: float) -> list[Effect]:
+        """Time passed without more news: fire what is due."""
+        self.position = position
+        if self.outcome is not None or self.holds:
+            return []
+        if self._speech_start is None and self._first_speech is None:
+            return self._end(CompletionCause.NO_INPUT_TIMEOUT) if position >= self._no_input_at() else []
+        if self.hotword and self._fed_seconds >= MAXIMUM_UTTERANCE_S:
+            return self._forget_phrase()
+        if position >= self._cap_at():
+            return self._reach_cap()
+        if self._verdict is not None and self._paused and position >= self._silence_ends_at():
+            return self._end_at_silence()
+        return []
+
+    def next_deadline(self) -> float:
+        """Position of the next timer, `inf` when only an input can change anything."""
+        if self.outcome is not None or self.holds:
+            return float("inf")
+        if self._speech_start is None and self._first_speech is None:
+            return self._no_input_at()
+        if self._speech_start is not None and not self._paused:
+            # A client may stop sending in the middle of a word: the endpointer must get silence to see the end.
+            return min(self._cap_at(), self.position + SILENCE_STEP_S)
+        silence = float("inf")
+        if self._paused:
+            silence = self._silence_ends_at() if self._verdict else self._silence_from() + self._shortest_silence()
+        return min(self._cap_at(), silence)
+
+    def abort(self, reason: str) -> list[Effect]:
+        """End with cause Error, whatever was going on."""
+        return self._end(CompletionCause.ERROR, reason)
+
+    def cancel(self) -> list[Effect]:
+        return [Cancel(self.utterance)]
+
+    # The timers
+
+    def _no_input_at(self) -> float:
+        if self.timers_started_at is None:
+            return float("inf")
+        return self.timers_started_at + self.parameters.no_input_timeout / 1000
+
+    def _cap_at(self) -> float:
+        if self.hotword:
+            assert self._first_speech is not None
+            return self._first_speech + self.parameters.hotword_max_duration / 1000
+        assert self._speech_start is not None
+        if self._fed_seconds >= MAXIMUM_UTTERANCE_S:
+            return self.position
+        return self._speech_start + self.parameters.recognition_timeout / 1000
+
+    def _silence_from(self) -> float:
+        return self._speech_end if self._speech_end is not None else self.position
+
+    def _shortest_silence(self) -> float:
+        p = self.parameters
+        return min(p.speech_complete_timeout, p.speech_incomplete_timeout, p.speech_nomatch_timeout) / 1000
+
+    def _silence_ends_at(self) -> float:
+        assert self._verdict is not None
+        p = self.parameters
+        if self.hotword and not self._acceptable():
+            return self._silence_from() + p.speech_incomplete_timeout / 1000
+        timeout = {
+            MatchClass.COMPLETE: p.speech_complete_timeout,
+            MatchClass.PARTIAL: p.speech_incomplete_timeout,
+            MatchClass.NONE: p.speech_nomatch_timeout,
+        }[self._verdict.match]
+        return self._silence_from() + timeout / 1000
+
+    # The decisions
+
+    def _acceptable(self) -> bool:
+        """Whether hotword mode may end with the verdict at hand."""
+        assert self._verdict is not None
+        start, end = self._speech_start, self._speech_end
+        long_enough = (
+            start is not None and end is not None and end - start >= self.parameters.hotword_min_duration / 1000
+        )
+        return self._verdict.match is MatchClass.COMPLETE and self._confident() and long_enough
+
+    def _confident(self) -> bool:
+        assert self._verdict is not None
+        return self._verdict.confidence >= self.parameters.confidence_threshold
+
+    def _end_at_silence(self) -> list[Effect]:
+        assert self._verdict is not None
+        if not self.hotword:
+            return self._end_with_verdict(_AT_SILENCE, CompletionCause.NO_MATCH)
+        if self._acceptable():
+            return self._end(CompletionCause.SUCCESS)
+        return self._forget_phrase()
+
+    def _end_at_cap(self) -> list[Effect]:
+        if not self.hotword:
+            return self._end_with_verdict(_AT_MAXTIME, CompletionCause.NO_MATCH_MAXTIME)
+        return self._end(CompletionCause.SUCCESS if self._acceptable() else CompletionCause.HOTWORD_MAXTIME)
+
+    def _end_with_verdict(self, causes: dict[MatchClass, CompletionCause], otherwise: CompletionCause) -> list[Effect]:
+        assert self._verdict is not None
+        if self._verdict.match is not MatchClass.NONE and not self._confident():
+            self._verdict = self._verdict.refused()
+            return self._end(otherwise, LOW_CONFIDENCE)
+        return self._end(causes[self._verdict.match])
+
+    def _reach_cap(self) -> list[Effect]:
+        if self._speech_start is None:
+            return self._end(CompletionCause.HOTWORD_MAXTIME)
+        if self._verdict is not None and self._paused:
+            return self._end_at_cap()
+        self._capped = True
+        if self._awaiting:
+            return []
+        self._speech_end = self.position
+        return self._decode()
+
+    def _decode(self) -> list[Effect]:
+        self._generation += 1
+        self._awaiting = True
+        self._verdict = None
+        return [Decode(self.utterance, self._generation)]
+
+    def _listen(self) -> Listen:
+        p = self.parameters
+        return Listen(self.utterance, p.speech_language, self.grammars, p.n_best_list_length)
+
+    def _forget_phrase(self) -> list[Effect]:
+        """Hotword: the phrase is over and was not the hotword; listen for the next one."""
+        effects = self.cancel()
+        self.utterance = next(self._utterances)
+        self._speech_start = self._speech_end = None
+        self._verdict = None
+        self._paused = False
+        self._fed_seconds = 0.0
+        return [*effects, self._listen()]
+
+    def _end(self, cause: CompletionCause, reason: str | None = None) -> list[Effect]:
+        alternatives = self._verdict.alternatives if self._verdict else ()
+        if cause is CompletionCause.HOTWORD_MAXTIME and self._verdict:
+            alternatives = self._verdict.refused().alternatives
+        self.outcome = Outcome(
+            cause=cause,
+            reason=REASONS[cause] if reason is None else reason,
+            alternatives=alternatives if cause is not CompletionCause.ERROR else (),
+            speech_start=self._speech_start,
+            speech_end=self._speech_end,
+            asr_model=self._heard.asr_model if self._heard else "",
+        )
+        return self.cancel()
