@@ -5,10 +5,16 @@ Both formulas are calibrated on the whole set of test speech; `docs/discussion/c
 
 import math
 
+FREE_BIAS, FREE_MEAN = 3.27, 2.98
+"""Logistic regression of "the words are right" on the mean log-probability of a token."""
+
+HELD_BIAS, HELD_MEAN, HELD_GAP = 4.84, 0.57, -0.93
+"""Logistic regression of "in the grammar" on the mean log-probability of a token and on the gap in nats."""
+
 
 def of_free_words(mean_nats: float) -> float:
-    """Of words no grammar held: the mean probability of a token."""
-    return math.exp(min(0.0, mean_nats))
+    """Of words no grammar held, from the mean log-probability of a token."""
+    return _logistic(FREE_BIAS + FREE_MEAN * mean_nats)
 
 
 def of_grammar_words(mean_nats: float, gap_nats: float) -> float:
@@ -16,4 +22,8 @@ def of_grammar_words(mean_nats: float, gap_nats: float) -> float:
 
     `gap_nats` is the log-probability of the free words less that of the grammar's, over the same audio.
     """
-    return 1 / (1 + math.exp(-(4.0 + 4.0 * mean_nats - 0.5 * max(0.0, gap_nats))))
+    return _logistic(HELD_BIAS + HELD_MEAN * mean_nats + HELD_GAP * max(0.0, gap_nats))
+
+
+def _logistic(x: float) -> float:
+    return 1 / (1 + math.exp(-x)) if x > -500 else 0.0

@@ -71,7 +71,19 @@ class Finished:
         self.beams.sort(key=lambda ended: -ended.log_probability)
         del self.beams[self.wanted :]
 
-    def settled(self, best_open: float) -> bool:
+    def choose(self, grown: list[Beam], ended: list[Beam], width: int, last: bool) -> list[Beam]:
+        """Keep the best beams of a step. Ending is one choice among others: an end that would not be among the
+        `width` best is not kept, or early ends, which have few factors, would win over the words that follow."""
+        grown.sort(key=lambda beam: -beam.log_probability)
+        worst = grown[:width][-1].log_probability if grown and not last else -np.inf
+        for beam in ended:
+            if beam.log_probability >= worst:
+                self.add(beam)
+        if last or (grown and self._settled(grown[0].log_probability)):
+            return []
+        return grown[:width]
+
+    def _settled(self, best_open: float) -> bool:
         """Log-probabilities only fall, so an open beam below every ended one cannot win any more."""
         return len(self.beams) == self.wanted and self.beams[-1].log_probability >= best_open
 
@@ -126,32 +138,31 @@ class BeamSearch:
         return self._free.beams, self._held.beams
 
     def _grow_free(self, beams: list[Beam], scores: NDArray[np.float32], first: bool, last: bool) -> list[Beam]:
+        """The likeliest words; their end counts only where nothing else is likelier."""
+        width = self._search.free_beams
         grown: list[Beam] = []
+        ended: list[Beam] = []
         for beam in beams:
             row = scores[beam.row]
-            ended = beam.log_probability + float(row[self._model.end_token])
             if not first:
                 # An empty answer is never right: the endpointer heard speech.
-                self._free.add(evolve(beam, log_probability=ended))
-            if last:
-                continue
+                ended.append(_ended(beam, row, self._model.end_token))
             masked = np.where(self._silent, -np.inf, row)
-            best = np.argpartition(-masked, self._search.free_beams)[: self._search.free_beams]
+            best = np.argpartition(-masked, width)[:width]
             grown += [_longer(beam, int(token), float(row[token]), FREE) for token in best]
-        grown.sort(key=lambda beam: -beam.log_probability)
-        del grown[self._search.free_beams :]
-        return [] if grown and self._free.settled(grown[0].log_probability) else grown
+        return self._free.choose(grown, ended, width, last)
 
     def _grow_held(self, beams: list[Beam], scores: NDArray[np.float32]) -> list[Beam]:
+        """The likeliest words of the grammar; they may end wherever it is satisfied."""
         if not beams:
             return []
         assert self._automaton is not None
         grown: list[Beam] = []
+        ended: list[Beam] = []
         for beam in beams:
             row = scores[beam.row]
             if beam.tokens and self._automaton.may_end(beam.state):
-                ended = beam.log_probability + float(row[self._model.end_token])
-                self._held.add(evolve(beam, log_probability=ended))
+                ended.append(_ended(beam, row, self._model.end_token))
             tokens, states = self._automaton.options(beam.state)
             if not len(tokens):
                 continue
@@ -159,9 +170,11 @@ class BeamSearch:
             few = min(self._width, len(tokens))
             best = np.argpartition(-allowed, few - 1)[:few]
             grown += [_longer(beam, int(tokens[i]), float(allowed[i]), int(states[i])) for i in best]
-        grown.sort(key=lambda beam: -beam.log_probability)
-        del grown[self._width :]
-        return [] if grown and self._held.settled(grown[0].log_probability) else grown
+        return self._held.choose(grown, ended, self._width, last=False)
+
+
+def _ended(beam: Beam, row: NDArray[np.float32], end_token: int) -> Beam:
+    return evolve(beam, log_probability=beam.log_probability + float(row[end_token]))
 
 
 def _longer(beam: Beam, token: int, score: float, state: int) -> Beam:

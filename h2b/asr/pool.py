@@ -1,8 +1,7 @@
 """The pool: a recogniser whose engines run in niced worker processes.
 
 Owns the queue of utterances that wait for a process, their deadlines, and when a process is replaced. Must not know
-sessions, grammars or models. Everything happens in the trio thread; what `Recogniser` and `Utterance` promise returns at
-once.
+sessions, grammars or models. Everything happens in the trio thread, and no call of a session waits.
 
 Theory of operation
  1. N places, each with one process at a time and one task that keeps it: spawn, load, carry out orders, and spawn
@@ -24,6 +23,7 @@ import structlog
 import trio
 from attrs import define, field, frozen
 
+from h2b.asr.background import background_tasks
 from h2b.asr.base import Answer, Samples, UtteranceRequest
 from h2b.asr.messages import Failed, Heard, Load, Prepare, Progress, Ready, Recognise, Refused
 from h2b.asr.process import WorkerDied, WorkerProcess, open_worker
@@ -320,7 +320,7 @@ class Pool:
                 raise WorkerDied(report.reason)
             if not isinstance(report, Ready):
                 raise WorkerDied(f"a starting process answered {type(report).__name__}, expected Ready")
-            _log.info("worker_ready", worker=place.number, pid=worker.process.pid, languages=report.languages)
+            _log.info("worker_ready", worker=place.number, pid=worker.pid, languages=report.languages)
             place.has_loaded = True
             if all(other.has_loaded for other in self._places):
                 self._started.set()
@@ -374,16 +374,7 @@ async def open_pool(
         engine: `module:function` that gives the engine, called in each process (see `h2b.asr.worker.LoadEngine`).
         languages: what `Recogniser.languages` answers.
     """
-    failure: Exception | None = None
-    async with trio.open_nursery() as nursery:
+    async with background_tasks() as nursery:
         pool = Pool(settings, engine, languages or {}, nursery)
         pool.start(nursery)
-        try:
-            yield pool
-        except Exception as error:
-            # Raised again outside the nursery, which would wrap it in a group.
-            failure = error
-        finally:
-            nursery.cancel_scope.cancel()
-    if failure is not None:
-        raise failure
+        yield pool

@@ -22,6 +22,8 @@ from h2b.asr.messages import Deframer, Order, Report, decode_report, encode_orde
 from h2b.model.errors import EngineError
 
 RECEIVE_BYTES = 65536
+GRACE_S = 1.0
+"""Between hanging up and ending a process takes no longer."""
 
 
 class WorkerDied(Exception):
@@ -77,10 +79,12 @@ class WorkerProcess:
         return bytes(received)
 
     async def _ending(self) -> str:
-        status = await self._process.wait()
-        if status < 0:
-            return f"the recogniser's process was killed by {signal.Signals(-status).name}"
-        return f"the recogniser's process ended with exit status {status}"
+        with trio.move_on_after(GRACE_S):
+            status = await self._process.wait()
+            if status < 0:
+                return f"the recogniser's process was ended by signal {-status} ({signal.strsignal(-status)})"
+            return f"the recogniser's process ended with exit status {status}"
+        return "the recogniser's process hung up"
 
 
 @asynccontextmanager

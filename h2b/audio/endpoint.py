@@ -1,21 +1,23 @@
-"""Where speech starts, pauses, resumes: endpointing.
+"""Where speech starts, pauses and resumes: endpointing.
 
 Owns the rules by which votes become events, and the audio from just before speech to just after it. Must not know how
-votes were made, nor what a pause means: the timers that end an utterance, no-input and maxtime belong to `protocol`.
+votes are made, nor what a pause means: the silences that end an utterance, no-input and maxtime belong to `protocol`.
 
-Every decision counts frames, never a clock's ticks, and is made frame by frame: however the audio arrives, and however
-late, the events are the same. Both changes must persist (after UniMRCP's activity detector, whose two transition
-states do the same):
+Every decision counts frames, never a clock's ticks, and is made frame by frame: however the audio is cut, and however
+late it comes, the events are the same. A change must persist to count (as in UniMRCP's activity detector, whose two
+transition states serve the same end):
 
-=========  =================================================================  ========================
-state      leaves it when                                                     events
-=========  =================================================================  ========================
-SILENCE    `start_voiced_ms` of the last `window_ms` voted for speech   SpeechStarted, SpeechAudio
-SPEECH     a frame votes for silence: TRAILING                                SpeechAudio
-TRAILING   more than `click_ms` of votes for speech: SPEECH; or               SpeechAudio
-           `pause_ms` after the last frame of speech: PAUSED                  SpeechPaused
-PAUSED     `resume_voiced_ms` of the last `window_ms` voted: SPEECH    SpeechResumed, SpeechAudio
-=========  =================================================================  ========================
+========  ==============================================================  ==========================
+state     leaves it when                                                  events
+========  ==============================================================  ==========================
+SILENCE   enough votes, some with pitch, in the window: SPEECH            SpeechStarted, SpeechAudio
+SPEECH    a frame is not voiced: TRAILING                                 SpeechAudio
+TRAILING  more votes than a click makes: SPEECH                           SpeechAudio
+          `pause_ms` since the last frame of speech: PAUSED               SpeechPaused
+PAUSED    enough votes in the window: SPEECH                              SpeechResumed, SpeechAudio
+========  ==============================================================  ==========================
+
+The defaults were set on recorded telephone speech, level steps, breath, clicks, hum and comfort noise.
 """
 
 from collections import deque
@@ -23,40 +25,65 @@ from enum import Enum, auto
 from typing import assert_never
 
 import numpy as np
-from attrs import field, frozen
+from attrs import Attribute, field, frozen, validators
 from numpy.typing import NDArray
 
 from h2b.audio.framing import Frame, same_samples
 from h2b.model.formats import FRAME_SAMPLES, milliseconds_to_samples
 
+RUN_GAP_FRAMES = 1
+"""A run of votes survives this many frames without one."""
+
+
+def frames_in(milliseconds: int) -> int:
+    """How many frames this time makes, rounded."""
+    return round(milliseconds_to_samples(milliseconds) / FRAME_SAMPLES)
+
+
+def fits_window(settings: "EndpointSettings", attribute: "Attribute[int]", milliseconds: int) -> None:
+    """More votes than the window holds frames would never come together."""
+    if milliseconds > settings.start_window_ms:
+        raise ValueError(f"{attribute.name} is {milliseconds}, expected at most start_window_ms")
+
+
+def time_ms(default: int) -> int:
+    """A setting in milliseconds that may be zero."""
+    return field(default=default, validator=validators.ge(0))
+
 
 @frozen(kw_only=True)
 class EndpointSettings:
-    """Times in milliseconds; each counts in whole frames of 20 ms, rounded."""
+    """Times in milliseconds; each counts in whole frames of 20 ms, rounded. ValueError if one makes no sense."""
 
-    window_ms: int = 240
-    """Start and resumption of speech are decided on the votes of this time."""
-    start_voiced_ms: int = 160
-    """Voiced time in the window that starts speech: longer than a bang or the noise of picking up, shorter than a
-    hasty 'no'."""
-    resume_voiced_ms: int = 160
-    """Voiced time in the window that resumes speech after a pause."""
-    pitched_ms: int = 60
-    """Voiced time with pitch in the window, without which nothing starts or resumes: there is no word without vowel."""
-    click_ms: int = 40
-    """Voiced time in the window that does not yet interrupt a silence before it has become a pause."""
-    pause_ms: int = 200
+    start_window_ms: int = field(default=240, validator=validators.ge(20))
+    """Starts and resumptions are decided by the votes of this time."""
+    start_voiced_ms: int = field(default=160, validator=[validators.ge(20), fits_window])
+    """Voiced time in the window that starts speech: more than a bang or the noise of picking up, less than a 'no'."""
+    start_pitched_ms: int = field(default=40, validator=[validators.ge(0), fits_window])
+    """Voiced time with pitch that must be part of it: every word has a vowel, breath has none."""
+    resume_voiced_ms: int = field(default=160, validator=[validators.ge(20), fits_window])
+    """Voiced time in the window that resumes speech. No pitch is asked for: here a lost word costs more than noise."""
+    click_ms: int = time_ms(40)
+    """Voiced time in the window that does not yet interrupt a silence on its way to a pause."""
+    pause_ms: int = field(default=200, validator=validators.ge(20))
     """Silence after which a pause is declared."""
-    pre_roll_ms: int = 200
-    """Audio given from before the first voiced frame: a word's soft beginning does not vote."""
-    hangover_ms: int = 200
+    pre_roll_ms: int = time_ms(200)
+    """Audio given from before the first voiced frame, whose soft beginning does not vote, back to before the
+    recognition if need be."""
+    onset_ms: int = time_ms(500)
+    """How far before the window votes in a run still belong to the start: a long 's' before its vowel."""
+    hangover_ms: int = time_ms(200)
     """Audio given after the last voiced frame: a word's soft end does not vote."""
-    gap_ms: int = 500
+    gap_ms: int = time_ms(500)
     """Audio given of a silence inside speech, at most: its first `hangover_ms`, and of the rest what came last."""
+
 
 @frozen
 class SpeechStarted:
-    """Speech began: its first voiced sample, and the end of the frame that decided so."""
+    """Speech began: index of its first voiced sample, and of the first sample after the frame that decided so.
+
+    With pre-roll, `start_sample` can lie before the recognition began.
+    """
 
     start_sample: int
     at_sample: int
@@ -67,7 +94,7 @@ class SpeechAudio:
     """The next int16 samples of the utterance.
 
     From SpeechStarted on they join up, pre-roll included. Silence after speech is given for `hangover_ms`, and longer
-    silence inside speech is shortened to `gap_ms`: positions cannot be had by counting these samples.
+    silence inside speech is shortened to `gap_ms`: counting these samples does not give positions in the call.
     """
 
     samples: NDArray[np.int16] = field(eq=same_samples)
@@ -75,9 +102,9 @@ class SpeechAudio:
 
 @frozen
 class SpeechPaused:
-    """Speech has been silent long enough to call it a pause: the end of its last voiced frame, and of the deciding one.
+    """Speech has been silent for `pause_ms`: index after its last voiced sample, and after the deciding frame.
 
-    All the audio of the utterance up to here has been given.
+    All the audio of the utterance so far has been given. Only SpeechResumed brings more.
     """
 
     end_sample: int
@@ -86,7 +113,7 @@ class SpeechPaused:
 
 @frozen
 class SpeechResumed:
-    """Speech went on after a pause: its first voiced sample, and the end of the frame that decided so."""
+    """Speech goes on after a pause: index of its first voiced sample, and after the frame that decided so."""
 
     start_sample: int
     at_sample: int
@@ -102,13 +129,6 @@ class EndpointState(Enum):
     SPEECH = auto()
     TRAILING = auto()
     PAUSED = auto()
-
-
-LONGEST_ONSET_FRAMES = 25
-
-def frames_in(milliseconds: int) -> int:
-    """How many frames this time makes, rounded."""
-    return round(milliseconds_to_samples(milliseconds) / FRAME_SAMPLES)
 
 
 @frozen
@@ -127,14 +147,21 @@ class Endpointer:
     """
 
     def __init__(self, settings: EndpointSettings | None = None) -> None:
-        self._settings = settings = settings or EndpointSettings()
+        settings = settings or EndpointSettings()
+        self._start_voiced = frames_in(settings.start_voiced_ms)
+        self._start_pitched = frames_in(settings.start_pitched_ms)
+        self._resume_voiced = frames_in(settings.resume_voiced_ms)
+        self._click = frames_in(settings.click_ms)
+        self._pause = frames_in(settings.pause_ms)
         self._pre_roll = frames_in(settings.pre_roll_ms)
         self._hangover = frames_in(settings.hangover_ms)
         self._gap_end = max(frames_in(settings.gap_ms) - self._hangover, 0)
-        window = frames_in(settings.window_ms)
+        self._onset_frames = frames_in(settings.onset_ms)
+        window = frames_in(settings.start_window_ms)
         self._state = EndpointState.SILENCE
         self._window: deque[VotedFrame] = deque(maxlen=window)
-        self._held: deque[VotedFrame] = deque(maxlen=max(self._pre_roll, self._gap_end) + LONGEST_ONSET_FRAMES)
+        before = max(self._pre_roll, self._gap_end)
+        self._held: deque[VotedFrame] = deque(maxlen=before + self._onset_frames + window)
         self._recent: deque[VotedFrame] = deque(maxlen=self._pre_roll)
         self._end_sample = 0
         self._silent_frames = 0
@@ -158,96 +185,101 @@ class Endpointer:
 
     def remember(self, frame: Frame, voiced: bool, pitched: bool = True) -> None:
         """Takes a frame heard while nothing is being recognised, as pre-roll of the next recognition."""
-        if self._recent and self._recent[-1].frame.end != frame.start:
-            self._recent.clear()
-        self._recent.append(VotedFrame(frame, voiced, voiced and pitched))
+        self._keep(VotedFrame(frame, voiced, voiced and pitched))
 
     def push(self, frame: Frame, voiced: bool, pitched: bool = True) -> list[EndpointEvent]:
-        """What the next frame of the recognition, and the vote on it, change. Mostly one SpeechAudio, or nothing."""
-        self._window.append(VotedFrame(frame, voiced, voiced and pitched))
+        """What the next frame of the recognition, and the vote on it, change: one SpeechAudio, nothing, or more.
+
+        `voiced` and `pitched` are `VoiceActivity`'s; without its test for pitch every voiced frame counts as pitched.
+        """
+        voted = VotedFrame(frame, voiced, voiced and pitched)
         match self._state:
             case EndpointState.SILENCE:
-                self.remember(frame, voiced, pitched)
-                return self._in_silence(frame)
+                self._keep(voted)
+                return self._in_silence(voted)
             case EndpointState.SPEECH:
-                events = self._in_speech(frame, voiced)
+                events = self._in_speech(voted)
             case EndpointState.TRAILING:
-                events = self._in_trailing(frame)
+                events = self._in_trailing(voted)
             case EndpointState.PAUSED:
-                events = self._in_pause(frame)
+                events = self._in_pause(voted)
             case _:
                 assert_never(self._state)
-        self.remember(frame, voiced=False, pitched=False)
+        self._keep(VotedFrame(frame, voiced=False, pitched=False))
         return events
 
-    def _in_silence(self, frame: Frame) -> list[EndpointEvent]:
-        self._held.append(self._window[-1])
-        if not self._speech_persists(self._settings.start_voiced_ms):
+    def _keep(self, voted: VotedFrame) -> None:
+        if self._recent and self._recent[-1].frame.end != voted.frame.start:
+            self._recent.clear()
+        self._recent.append(voted)
+
+    def _in_silence(self, voted: VotedFrame) -> list[EndpointEvent]:
+        self._window.append(voted)
+        self._held.append(voted)
+        pitched_frames = sum(voted.pitched for voted in self._window)
+        if self._voiced_frames() < self._start_voiced or pitched_frames < self._start_pitched:
             return []
         onset = self._onset()
-        self._enter_speech(frame)
-        return [SpeechStarted(onset, frame.end), *self._release(onset, self._pre_roll)]
+        self._enter_speech(voted)
+        return [SpeechStarted(onset, voted.frame.end), *self._release(onset, self._pre_roll)]
 
-    def _in_speech(self, frame: Frame, voiced: bool) -> list[EndpointEvent]:
-        if voiced:
-            self._end_sample = frame.end
-            return [SpeechAudio(frame.samples)]
+    def _in_speech(self, voted: VotedFrame) -> list[EndpointEvent]:
+        if voted.voiced:
+            self._end_sample = voted.frame.end
+            return [SpeechAudio(voted.frame.samples)]
         self._state = EndpointState.TRAILING
         self._silent_frames = 0
         self._window.clear()
-        self._window.append(VotedFrame(frame, voiced=False, pitched=False))
-        return self._in_trailing(frame)
+        return self._in_trailing(voted)
 
-    def _in_trailing(self, frame: Frame) -> list[EndpointEvent]:
-        events = self._hear_silence(frame)
-        if self._voiced_frames() > frames_in(self._settings.click_ms):
+    def _in_trailing(self, voted: VotedFrame) -> list[EndpointEvent]:
+        events = self._hear_silence(voted)
+        if self._voiced_frames() > self._click:
             onset = self._onset()
-            self._enter_speech(frame)
+            self._enter_speech(voted)
             events += self._release(onset, self._gap_end)
-        elif self._silent_frames >= frames_in(self._settings.pause_ms):
+        elif self._silent_frames >= self._pause:
             self._state = EndpointState.PAUSED
-            events.append(SpeechPaused(self._end_sample, frame.end))
+            events.append(SpeechPaused(self._end_sample, voted.frame.end))
         return events
 
-    def _in_pause(self, frame: Frame) -> list[EndpointEvent]:
-        events = self._hear_silence(frame)
-        if self._voiced_frames() >= frames_in(self._settings.resume_voiced_ms):
+    def _in_pause(self, voted: VotedFrame) -> list[EndpointEvent]:
+        events = self._hear_silence(voted)
+        if self._voiced_frames() >= self._resume_voiced:
             onset = self._onset()
-            self._enter_speech(frame)
-            events += [SpeechResumed(onset, frame.end), *self._release(onset, self._gap_end)]
+            self._enter_speech(voted)
+            events += [SpeechResumed(onset, voted.frame.end), *self._release(onset, self._gap_end)]
         return events
 
-    def _hear_silence(self, frame: Frame) -> list[EndpointEvent]:
+    def _hear_silence(self, voted: VotedFrame) -> list[EndpointEvent]:
         """One more frame after speech: given while the hangover lasts, held from then on."""
+        self._window.append(voted)
         self._silent_frames += 1
         if self._silent_frames <= self._hangover:
-            return [SpeechAudio(frame.samples)]
-        self._held.append(self._window[-1])
+            return [SpeechAudio(voted.frame.samples)]
+        self._held.append(voted)
         return []
 
-    def _enter_speech(self, frame: Frame) -> None:
+    def _enter_speech(self, voted: VotedFrame) -> None:
         self._state = EndpointState.SPEECH
-        self._end_sample = frame.end
+        self._end_sample = voted.frame.end
 
     def _voiced_frames(self) -> int:
         return sum(voted.voiced for voted in self._window)
 
-    def _speech_persists(self, voiced_ms: int) -> bool:
-        pitched = sum(voted.pitched for voted in self._window)
-        return self._voiced_frames() >= frames_in(voiced_ms) and pitched >= frames_in(self._settings.pitched_ms)
-
     def _onset(self) -> int:
-        """Where the run of votes begins that reaches into the window: a long 's' before the first vowel."""
+        """First sample of the run of votes that reaches into the window."""
         onset = next(voted.frame.start for voted in self._window if voted.voiced)
+        earliest = onset - self._onset_frames * FRAME_SAMPLES
         for voted in reversed(self._held):
-            if voted.voiced:
+            if voted.voiced and voted.frame.start >= earliest:
                 onset = min(onset, voted.frame.start)
-            elif onset - voted.frame.end >= 2 * FRAME_SAMPLES:
+            elif onset - voted.frame.start > RUN_GAP_FRAMES * FRAME_SAMPLES:
                 break
         return onset
 
     def _release(self, onset: int, frames_before: int) -> list[EndpointEvent]:
-        """The held audio from `onset` on, and no more than so many frames of what came before it."""
+        """The held audio from `onset` on, and at most so many frames of what came before it."""
         earliest = onset - frames_before * FRAME_SAMPLES
         samples = [voted.frame.samples for voted in self._held if voted.frame.start >= earliest]
         self._held.clear()

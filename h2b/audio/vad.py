@@ -1,12 +1,10 @@
 """One vote per frame: does it sound like speech?
 
 Owns the voice activity detector, the noise floor and the test for pitch. Must not know what the votes decide: starts
-and ends of speech belong to `endpoint`. A frame votes when three opinions agree:
-
-- the WebRTC detector, which knows speech by its spectrum, but at first believes any steady noise and holds on for
-  some frames after each burst;
-- its level, which must stand out from the noise floor of this line: neither steady noise nor digital silence votes;
-- pitch nearby: speech is never without a vowel for long, noise that starts suddenly, breath and rustling are.
+and ends of speech belong to `endpoint`. A frame votes when two opinions agree: the WebRTC detector, which knows speech
+by its spectrum but at first believes any steady noise and holds on for some frames after each burst; and the level,
+which must stand out from the noise floor of this line, so that neither steady noise nor digital silence votes. Of a
+voiced frame it also says whether it has pitch: vowels have, sudden noise, breath and rustling have not.
 """
 
 import math
@@ -30,8 +28,11 @@ PITCH_SAMPLES = FRAME_SAMPLES * 3 // 2
 """Pitch is looked for in the frame and half of the one before: two periods of the deepest voice and more."""
 
 PITCH_FFT = 512
-PITCH_LAGS = slice(SAMPLE_RATE // 400, SAMPLE_RATE // 60)
-"""Periods of voices of 60 to 400 Hz, in samples."""
+SHORTEST_PERIOD, LONGEST_PERIOD = SAMPLE_RATE // 400, SAMPLE_RATE // 60
+"""Periods of voices, 400 to 60 Hz, in samples."""
+
+OVERLAP = 1 - np.arange(SHORTEST_PERIOD, LONGEST_PERIOD) / PITCH_SAMPLES
+"""Share of the samples that still overlap with themselves, shifted by each of these periods."""
 
 
 @frozen(kw_only=True)
@@ -44,12 +45,14 @@ class VoiceActivitySettings:
     """Nothing below this level votes, however quiet the line."""
     margin_db: float = 6.0
     """How far above the noise floor speech stands."""
-    unknown_floor_db: float = 38.0
-    """Highest floor believed until the line has been heard for a whole window: a call may begin with speech."""
     floor_blocks: int = field(default=20, validator=validators.ge(1))
-    """Length of the floor's window, in blocks of 10 frames. Speech has holes far more often than every 4 s."""
+    """Length of the floor's window, in blocks of 10 frames: speech has holes far more often than every 4 s."""
+    soon_floor_db: float = 38.0
+    """So high a floor is believed sooner: noise this strong is common on a line, and no speech."""
+    soon_floor_blocks: int = field(default=3, validator=validators.ge(1))
+    """How soon, in blocks of 10 frames."""
     periodicity: float = 0.5
-    """Correlation of the sound with itself one period later from which on it has a pitch: noise stays below."""
+    """Correlation of the sound with itself one period later that makes a pitch: noise hardly ever gets there."""
 
 
 class VoiceActivity:
@@ -58,13 +61,13 @@ class VoiceActivity:
     def __init__(self, settings: VoiceActivitySettings | None = None) -> None:
         self.settings = settings or VoiceActivitySettings()
         self._detector = webrtcvad.Vad(self.settings.mode)
-        self._floor = NoiseFloor(self.settings.floor_blocks, self.settings.unknown_floor_db)
+        self._floor = NoiseFloor(self.settings)
         self._heard = np.zeros(PITCH_SAMPLES, np.float32)
         self._pitched = False
 
     @property
     def is_pitched(self) -> bool:
-        """Whether the frame last voted on is voiced and has the pitch of a voice: what noise and breath never have."""
+        """Whether the frame last voted on is voiced and has the pitch of a voice, as breath and most noise have not."""
         return self._pitched
 
     def is_voiced(self, frame: Frame) -> bool:
@@ -81,38 +84,53 @@ class VoiceActivity:
 
 
 class NoiseFloor:
-    """The quietest the line has been of late: minimum of the smoothed level over a sliding window."""
+    """The quietest a line has been of late: minimum of the smoothed level over a sliding window."""
 
-    def __init__(self, blocks: int, unknown_db: float) -> None:
+    def __init__(self, settings: VoiceActivitySettings) -> None:
+        self._soon_db = settings.soon_floor_db
+        self._soon_blocks = settings.soon_floor_blocks
+        self._block_minima: deque[float] = deque(maxlen=settings.floor_blocks)
         self._recent: deque[float] = deque(maxlen=SMOOTHING_FRAMES)
-        self._block_minima: deque[float] = deque([unknown_db], maxlen=blocks)
+        self._frames = 0
         self._minimum = math.inf
-        self._block_frames = 0
+        self._lately = math.inf
+        self._window = -math.inf
 
     def after(self, level: float) -> float:
         """The floor in dB, once a frame of this level has been heard."""
         self._recent.append(level)
         self._minimum = min(self._minimum, sum(self._recent) / len(self._recent))
-        self._block_frames += 1
-        if self._block_frames == BLOCK_FRAMES:
-            self._block_minima.append(self._minimum)
-            self._minimum, self._block_frames = math.inf, 0
-        return min(self._minimum, *self._block_minima)
+        # no lower than the whole window's minimum, yet up to `soon_db` as high as the last few blocks'
+        floor = max(min(self._window, self._minimum), min(self._lately, self._minimum, self._soon_db))
+        self._frames += 1
+        if self._frames % BLOCK_FRAMES == 0:
+            self._end_block()
+        return floor
+
+    def _end_block(self) -> None:
+        self._block_minima.append(self._minimum)
+        self._minimum = math.inf
+        self._lately = min(list(self._block_minima)[-self._soon_blocks :])
+        if len(self._block_minima) == self._block_minima.maxlen:
+            self._window = min(self._block_minima)
 
 
 def level_db(samples: NDArray[np.float32]) -> float:
-    """Mean power of samples, without their offset, in dB relative to one unit of the 16-bit scale; silence is 0."""
-    power = float(samples @ samples) / len(samples) - (float(samples.sum()) / len(samples)) ** 2
+    """Mean power of samples without their offset, in dB relative to one unit of the 16-bit scale; silence is 0."""
+    mean = float(samples.sum()) / len(samples)
+    power = float(samples @ samples) / len(samples) - mean * mean
     return 10 * math.log10(max(power, 1.0))
 
 
 def periodicity(samples: NDArray[np.float32]) -> float:
-    """Highest peak, at most about 1, of the autocorrelation of PITCH_SAMPLES samples over the periods of voices."""
-    centred = samples - samples.mean()
-    spectrum = np.fft.rfft(centred, PITCH_FFT)
+    """Highest peak of the autocorrelation of PITCH_SAMPLES samples over the periods of voices.
+
+    About 1 for a steady vowel, below 0.4 for white noise, 0 where there is no peak at all.
+    """
+    spectrum = np.fft.rfft(samples - samples.mean(), PITCH_FFT)
     correlation = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)
-    lags = np.arange(PITCH_LAGS.start, PITCH_LAGS.stop)
-    # fewer samples overlap at long lags
-    r = correlation[PITCH_LAGS] / (max(correlation[0], 1.0) * (1 - lags / PITCH_SAMPLES))
-    peaks = r[1:-1][(r[1:-1] >= r[:-2]) & (r[1:-1] >= r[2:])]
-    return float(peaks.max()) if len(peaks) else 0.0
+    periods = correlation[SHORTEST_PERIOD:LONGEST_PERIOD] / OVERLAP
+    rising = periods[1:] >= periods[:-1]
+    # a peak: rises up to it and not after it; without one, a low hum would score by its slope alone
+    peaks = periods[1:-1][rising[:-1] & ~rising[1:]]
+    return float(peaks.max()) / max(float(correlation[0]), 1.0) if len(peaks) else 0.0

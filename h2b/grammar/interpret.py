@@ -2,8 +2,9 @@
 
 The two searches of the decoder arrive together: the words as they are (`Path.FREE`) and the words held to the
 grammars (`Path.GRAMMAR`). Both score the same audio under the same model, so their log-probabilities compare
-directly (engines reference, section 9): the grammar's reading counts where it lies within MARGIN_NATS of the
-free one; otherwise callers wrapped their answer, and the value is looked for in the free words.
+directly (engines reference, section 9), and the engine makes the gap between them part of its confidence. So the
+grammar's reading counts where it is credible at all; otherwise callers wrapped their answer, and the value is
+looked for in the free words. What is found in both ways is ranked by confidence.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,8 +16,8 @@ from h2b.grammar.registry import ActiveGrammar
 from h2b.language import Language, language
 from h2b.model.results import Alternative, Hypothesis, Interpretation, MatchClass, Path
 
-MARGIN_NATS = 8.0
-"""How much less likely than the free words the grammar's reading may be."""
+CREDIBLE = 0.2
+"""Confidence below which words held to a grammar only tell what the grammar would have liked to hear."""
 
 
 @frozen
@@ -45,28 +46,29 @@ class Verdict:
 def interpret(hypotheses: Sequence[Hypothesis], grammars: Sequence[ActiveGrammar], n_best: int = 1) -> Verdict:
     """The verdict on an utterance. Hypotheses come best first, of each path; grammars in order of priority.
 
-    A complete match of any hypothesis beats a partial one; among equals the better hypothesis, then the earlier
-    grammar wins. Without a match the alternatives are the words heard.
+    A complete match of any hypothesis beats a partial one; among equals the surer one, then the better hypothesis,
+    then the earlier grammar wins. Without a match the alternatives are the words heard.
     """
-    spoken = language(grammars[0].language) if grammars else None
-    matches = [match for hypothesis in _credible(hypotheses) for match in _matches(hypothesis, grammars)]
-    for wanted, match in ((True, MatchClass.COMPLETE), (False, MatchClass.PARTIAL)):
-        found = [entry for entry in matches if entry.interpretation and entry.interpretation.complete is wanted]
+    credible = [h for h in hypotheses if h.path is Path.FREE or h.confidence >= CREDIBLE]
+    matches = [match for hypothesis in credible for match in _matches(hypothesis, grammars)]
+    for complete, match in ((True, MatchClass.COMPLETE), (False, MatchClass.PARTIAL)):
+        found = [m for m in matches if m.interpretation and m.interpretation.complete is complete]
         if found:
-            return Verdict(match, _distinct(found)[:n_best])
-    heard = sorted(hypotheses, key=lambda hypothesis: hypothesis.path is not Path.FREE)
-    words = [_spelled_out(h, spoken) for h in heard if h.path is Path.FREE or h.transcript] if spoken else heard
-    nothing = [Alternative(hypothesis=h, interpretation=None, grammar_uri="") for h in words if h.transcript]
-    return Verdict(MatchClass.NONE, tuple(nothing[:1] if n_best == 1 else nothing[:n_best]))
+            return Verdict(match, _distinct(sorted(found, key=_confidence, reverse=True))[:n_best])
+    return Verdict(MatchClass.NONE, tuple(_words_heard(hypotheses, grammars))[:n_best])
 
 
-def _credible(hypotheses: Sequence[Hypothesis]) -> Iterator[Hypothesis]:
-    """First the grammars' readings that are nearly as likely as the free words, then the free words."""
-    free = [h for h in hypotheses if h.path is Path.FREE]
-    held = [h for h in hypotheses if h.path is Path.GRAMMAR]
-    likeliest = max((h.log_probability for h in free), default=None)
-    yield from (h for h in held if likeliest is None or likeliest - h.log_probability <= MARGIN_NATS)
-    yield from free
+def _confidence(alternative: Alternative) -> float:
+    assert alternative.interpretation is not None
+    return alternative.interpretation.confidence
+
+
+def _words_heard(hypotheses: Sequence[Hypothesis], grammars: Sequence[ActiveGrammar]) -> Iterator[Alternative]:
+    """The free words first: they tell best what an utterance was that no grammar matches."""
+    for hypothesis in sorted(hypotheses, key=lambda hypothesis: hypothesis.path is not Path.FREE):
+        if hypothesis.transcript:
+            heard = _spelled_out(hypothesis, language(grammars[0].language))
+            yield Alternative(hypothesis=heard, interpretation=None, grammar_uri="")
 
 
 def _matches(hypothesis: Hypothesis, grammars: Iterable[ActiveGrammar]) -> Iterator[Alternative]:

@@ -7,6 +7,7 @@ what the search can read.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -20,6 +21,8 @@ MAXIMUM_READINGS = 8
 """Readings kept for each (position, state) of a search: more than any n-best list shows."""
 STEP_COST = 0.05
 """What a further entry costs, in words: of two readings the one with fewer pieces wins."""
+SWITCH_COST = 0.02
+"""What a change between letters and digits costs: codes come in runs, so "eight o seven" is 807 and "b o x" box."""
 SKIP_COST = 0.3
 """What a filler inside a value costs, in words."""
 
@@ -56,6 +59,10 @@ class Lexicon:
             for word in entry.phrase.split():
                 node = node.after.setdefault(word, Node())
             node.entries.append(entry)
+
+    @cached_property
+    def trie(self) -> "PhraseTrie":
+        return PhraseTrie(self)
 
 
 @frozen
@@ -108,7 +115,9 @@ def search(
             _skip_filler(here, paths[at + 1])
         for entry, end in _entries_at(words, at, lexicon, links):
             _extend(here, entry, end - at, shape, paths[end])
-    return sorted(found, key=lambda reading: (reading.complete, reading.score), reverse=True)
+    # Homophones alone are no evidence, unless they are all that was said.
+    solid = [r for r in found if r.score > 0 or all(w in fillers for w in (*words[: r.start], *words[r.end :]))]
+    return sorted(solid, key=lambda reading: (reading.complete, reading.score), reverse=True)
 
 
 def _readings(state: int, kept: list[_Path], at: int, last: bool, shape: Shape) -> Iterable[Reading]:
@@ -138,7 +147,10 @@ def _extend(
             continue
         gain = length - entry.cost - STEP_COST
         for path in kept:
-            extended = _Path(path.score + gain, path.value + entry.value, path.start, (*path.spans, length))
+            switched = bool(path.value) and path.value[-1].isdigit() is not entry.value[0].isdigit()
+            extended = _Path(
+                path.score + gain - SWITCH_COST * switched, path.value + entry.value, path.start, (*path.spans, length)
+            )
             _keep(after.setdefault(reached, []), extended)
 
 
@@ -202,59 +214,80 @@ class Acceptor(Protocol):
     def accepts(self, positions: Positions) -> bool: ...
 
 
+@define
+class ValueNode:
+    """Of the trie over values: it tells quickly which phrases a shape can take."""
+
+    after: dict[str, "ValueNode"] = field(factory=dict)
+    nodes: list[int] = field(factory=list)
+    """Nodes of the phrase trie whose phrases add this value."""
+
+
+class PhraseTrie:
+    """The phrases of a lexicon a decoder may write, byte by byte; built once and shared by every shape."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self.arcs: dict[int, int] = {}
+        """node << 8 | byte -> node: one dictionary, since most nodes have one child."""
+        self.following: list[bytes] = [b""]
+        """The bytes that lead on from each node."""
+        self.parents = [0]
+        self.values: dict[int, list[str]] = {}
+        self.digits: set[int] = set()
+        """Nodes of digits written as signs."""
+        for entry in lexicon.entries:
+            if entry.decoded:
+                node = self._insert(entry.phrase)
+                self.values.setdefault(node, []).append(entry.value)
+        for digit in "0123456789":
+            node = self._insert(digit)
+            self.values.setdefault(node, []).append(digit)
+            self.digits.add(node)
+        self.by_value = self._value_trie()
+
+    def _insert(self, phrase: str) -> int:
+        node = 0
+        for byte in phrase.encode():
+            child = self.arcs.get(node << 8 | byte)
+            if child is None:
+                child = self.arcs[node << 8 | byte] = len(self.parents)
+                self.following[node] += bytes([byte])
+                self.following.append(b"")
+                self.parents.append(node)
+            node = child
+        return node
+
+    def _value_trie(self) -> "ValueNode":
+        root = ValueNode()
+        for node, values in self.values.items():
+            for value in values:
+                place = root
+                for character in value:
+                    place = place.after.setdefault(character, ValueNode())
+                place.nodes.append(node)
+        return root
+
+
 class LexiconAcceptor:
     """Phrases of a lexicon, one after another, whose values together have a shape."""
 
     def __init__(self, lexicon: Lexicon, shape: Shape) -> None:
         self._shape = shape
-        self._children: list[dict[int, int]] = [{}]
-        self._parents = [0]
-        self._values: dict[int, list[str]] = {}
-        self._digits: set[int] = set()
-        for entry in lexicon.entries:
-            if entry.decoded:
-                node = self._insert(entry.phrase)
-                self._values.setdefault(node, []).append(entry.value)
-        for digit in "0123456789":
-            node = self._insert(digit)
-            self._values.setdefault(node, []).append(digit)
-            self._digits.add(node)
-        self._by_value = self._value_trie()
+        self._trie = lexicon.trie
         self._viable: dict[int, NDArray[np.bool_]] = {}
-
-    def _insert(self, phrase: str) -> int:
-        node = 0
-        for byte in phrase.encode():
-            children = self._children[node]
-            if byte not in children:
-                children[byte] = len(self._children)
-                self._children.append({})
-                self._parents.append(node)
-            node = children[byte]
-        return node
-
-    def _value_trie(self) -> "_ValueNode":
-        root = _ValueNode()
-        for node, values in self._values.items():
-            for value in values:
-                place = root
-                for character in value:
-                    place = place.after.setdefault(character, _ValueNode())
-                place.nodes.append(node)
-        return root
 
     def _viable_nodes(self, state: int) -> NDArray[np.bool_]:
         """Which nodes of the trie lead to a phrase the shape can take in this state."""
         viable = self._viable.get(state)
         if viable is None:
-            viable = np.zeros(len(self._children), dtype=np.bool_)
-            pending = [(self._by_value, state)]
+            viable = np.zeros(len(self._trie.parents), dtype=np.bool_)
+            pending = [(self._trie.by_value, state)]
             while pending:
                 place, reached = pending.pop()
                 for node in place.nodes:
                     while not viable[node]:
                         viable[node] = True
-                        node = self._parents[node]
+                        node = self._trie.parents[node]
                 arcs = self._shape.arcs[reached]
                 pending.extend((child, arcs[c]) for c, child in place.after.items() if c in arcs)
             self._viable[state] = viable
@@ -271,24 +304,19 @@ class LexiconAcceptor:
             if node == AFTER_WORD:
                 continue
             viable = self._viable_nodes(state)
-            for byte, child in self._children[max(node, 0)].items():
-                if viable[child] and (node != AFTER_DIGIT or child in self._digits):
+            for byte in self._trie.following[max(node, 0)]:
+                child = self._trie.arcs[max(node, 0) << 8 | byte]
+                if viable[child] and (node != AFTER_DIGIT or child in self._trie.digits):
                     reached.setdefault(byte, set()).update(self._entered(state, child))
         return {byte: frozenset(after) for byte, after in reached.items()}
 
     def _entered(self, state: int, node: int) -> Iterable[Position]:
-        if self._children[node]:
+        if self._trie.following[node]:
             yield state, node
-        for value in self._values.get(node, ()):
+        for value in self._trie.values.get(node, ()):
             after = self._shape.walk(state, value)
             if after is not None:
-                yield after, AFTER_DIGIT if node in self._digits else AFTER_WORD
+                yield after, AFTER_DIGIT if node in self._trie.digits else AFTER_WORD
 
     def accepts(self, positions: Positions) -> bool:
         return any(node <= 0 and self._shape.accepts(state) for state, node in positions)
-
-
-@define
-class _ValueNode:
-    after: dict[str, "_ValueNode"] = field(factory=dict)
-    nodes: list[int] = field(factory=list)

@@ -113,7 +113,7 @@ class Notation:
     decimal_words: Mapping[str, str]
     """Decimal sign to its word: {".": "point"}. The first is the only one that follows grouped thousands."""
     decimals_digit_by_digit: bool
-    """Whether "3.14" is "three point one four", as "3,14" is "trois virgule quatorze"."""
+    """Yes: "3.14" is "three point one four". No: "3,14" is "trois virgule quatorze"."""
     million: Noun
     percent: str
     currencies: Mapping[str, Noun]

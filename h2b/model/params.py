@@ -5,6 +5,7 @@ RECOGNIZE > SET-PARAMS > default are all derived from it. Source: H2B reference 
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, TypeAlias
@@ -19,6 +20,8 @@ MAXIMUM_MS = 3_600_000
 """No timer runs longer than an hour: a larger value is a client's slip."""
 MAXIMUM_N_BEST = 20
 MAXIMUM_TEXT = 256
+
+_NUMERIC = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]{1,12})?")
 
 
 class RecognitionMode(Enum):
@@ -81,11 +84,11 @@ def _number(raw: Any) -> float | None:
     """A finite number; numeric strings count, as the vendor's test runner sends them."""
     if isinstance(raw, bool):
         return None
-    if isinstance(raw, str) and len(raw) <= 32:
-        try:
-            raw = float(raw)
-        except ValueError:
-            return None
+    if isinstance(raw, str):
+        raw = float(raw) if _NUMERIC.fullmatch(raw) else None
+    if isinstance(raw, int) and abs(raw) > MAXIMUM_MS:
+        # No parameter is that large, and a float cannot hold every int.
+        return None
     return raw if isinstance(raw, int | float) and math.isfinite(raw) else None
 
 

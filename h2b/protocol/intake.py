@@ -82,7 +82,7 @@ class Intake:
             return None
         frame = self._frames.popleft()
         voiced = self._vad.is_voiced(frame)
-        return frame, voiced, self._endpointer.push(frame, voiced)
+        return frame, voiced, self._endpointer.push(frame, voiced, self._vad.is_pitched)
 
     def wake_at(self, position: float) -> float:
         """Monotonic time at which `position` is reached if the client sends nothing more."""

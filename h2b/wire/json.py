@@ -84,11 +84,12 @@ def decode(text: str) -> Command:
 def encode(event: Event) -> str:
     """The text frame of an event: compact JSON with all seven keys of the envelope."""
     complete = event.name is EventName.RECOGNITION_COMPLETE
+    parameters = event.parameters if event.name is EventName.DEFAULT_PARAMS else None
     frame = EventFrame(
         name=event.name,
         request_id=event.request_id,
         channel_id=event.channel_id,
-        parameters=write_changes(event.parameters.as_mapping()) if event.parameters else {},
+        parameters=write_changes(parameters.as_mapping()) if parameters else {},
         cause=event.cause,
         reason=event.reason or None,
         body=_body_of(event.result or Result()) if complete else None,

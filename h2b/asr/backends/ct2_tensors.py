@@ -97,7 +97,12 @@ def read_tensors(parts: Sequence[Path]) -> Tensors:
 
 def _contents(parts: Sequence[Path]) -> memoryview:
     if len(parts) > 1:
-        return memoryview(b"".join(part.read_bytes() for part in parts))
+        joined = memoryview(bytearray(sum(part.stat().st_size for part in parts)))
+        offset = 0
+        for part in parts:
+            with part.open("rb") as file:
+                offset += file.readinto(joined[offset:])
+        return joined.toreadonly()
     with parts[0].open("rb") as file:
         if parts[0].stat().st_size == 0:
             return memoryview(b"")  # an empty file cannot be mapped
@@ -148,6 +153,8 @@ class _Reader:
         length, count = self.number("I"), 1
         for size in dimensions:
             count *= size
+        if count == 0:
+            raise self.error(f"tensor {name!r} without elements")
         if length != count * element.itemsize:
             raise self.error(
                 f"tensor {name!r} of {length} bytes, its dimensions {dimensions} say {count * element.itemsize}"

@@ -51,7 +51,7 @@ def log_mel(samples: NDArray[np.float32], frames: int, mels: int = 80) -> NDArra
         loudness[:, batch] = filters(mels) @ power[:, batch]
     logarithm = np.log10(np.maximum(loudness, _FLOOR))
     np.maximum(logarithm, logarithm.max() - _RANGE, out=logarithm)
-    return (logarithm + 4) / 4
+    return ((logarithm + 4) / 4).astype(np.float32, copy=False)
 
 
 @cache

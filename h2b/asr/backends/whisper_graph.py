@@ -36,7 +36,10 @@ _EPSILON = 1e-5
 _HEAD_WIDTH = 64  # of every published Whisper
 _MASKED = -1e9
 
-_WEIGHT_LEVELS = 127
+# Seven bits: processors without VNNI add two products of 8 bits in 16, which must not overflow (255 x 63 x 2 fits).
+_WEIGHT_LEVELS = 63
+_LEAST_WEIGHT = 1e-12  # stands for the peak of a channel of zeros
+_BLOCK_ROWS = 4096
 # A row is divided by its peak, so its values lie in -1..1, or after GELU, whose minimum is -0.17, in -0.17..1.
 _SIGNED = (1 / 127, 128, 1e-6)
 _AFTER_GELU = (1 / 218, 37, 1.0)
@@ -106,14 +109,17 @@ class _Graph:
     """A graph under construction: operators are appended, names are made up on the way."""
 
     tensors: Tensors
-    nodes: list[Any] = field(factory=list)
-    constants: list[Any] = field(factory=list)
-    inputs: list[Any] = field(factory=list)
-    outputs: list[Any] = field(factory=list)
+    model: Any = field(init=False)  # filled in place: protobuf copies what it is given, and weights are large
+
+    def __attrs_post_init__(self) -> None:
+        opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_RUNTIME, 1)]
+        empty = helper.make_graph([], "whisper", [], [])
+        self.model = helper.make_model(empty, opset_imports=opsets, ir_version=_IR_VERSION)
 
     def constant(self, array: NDArray[Any]) -> str:
-        name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.asarray(array, order="C"), name))
+        constants = self.model.graph.initializer
+        name = f"constant_{len(constants)}"
+        constants.append(numpy_helper.from_array(np.asarray(array, order="C"), name))
         return name
 
     def numbers(self, *values: int) -> str:
@@ -122,16 +128,17 @@ class _Graph:
     def operator(
         self, kind: str, *operands: str, outputs: Sequence[str] = (), domain: str = "", **attributes: Any
     ) -> str:
-        names = list(outputs) or [f"value_{len(self.nodes)}"]
-        self.nodes.append(helper.make_node(kind, operands, names, domain=domain, **attributes))
+        nodes = self.model.graph.node
+        names = list(outputs) or [f"value_{len(nodes)}"]
+        nodes.append(helper.make_node(kind, operands, names, domain=domain, **attributes))
         return names[0]
 
     def input(self, name: str, kind: int, shape: Sequence[int | str]) -> str:
-        self.inputs.append(helper.make_tensor_value_info(name, kind, shape))
+        self.model.graph.input.append(helper.make_tensor_value_info(name, kind, shape))
         return name
 
     def output(self, name: str, shape: Sequence[int | str]) -> None:
-        self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+        self.model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
 
     def layer_norm(self, x: str, name: str) -> str:
         gamma, beta = (self.constant(self.tensors.floats(f"{name}/{part}")) for part in ("gamma", "beta"))
@@ -175,16 +182,15 @@ class _Graph:
         y = self.operator("Mul", y, peak)
         return y if bias is None else self.operator("Add", y, self.constant(bias))
 
-    def save(self, name: str, path: Path) -> None:
-        graph = helper.make_graph(self.nodes, name, self.inputs, self.outputs, self.constants)
-        opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_RUNTIME, 1)]
-        onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION), str(path))
-
 
 def _quantised(weight: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """int8 levels (in, out) and the step of each output channel."""
-    step = np.maximum(np.abs(weight).max(axis=1), 1e-12) / _WEIGHT_LEVELS
-    return np.rint(weight / step[:, None]).astype(np.int8).T, step.astype(np.float32)
+    step = np.maximum(np.maximum(weight.max(axis=1), -weight.min(axis=1)), _LEAST_WEIGHT) / _WEIGHT_LEVELS
+    levels = np.empty(weight.shape[::-1], np.int8)
+    for first in range(0, len(step), _BLOCK_ROWS):  # the output projection is large: no copies of the whole
+        block = slice(first, first + _BLOCK_ROWS)
+        levels[:, block] = np.rint(weight[block] / step[block, None]).T
+    return levels, step.astype(np.float32)
 
 
 def _encoder(tensors: Tensors, sizes: Dimensions, path: Path) -> None:
@@ -203,7 +209,7 @@ def _encoder(tensors: Tensors, sizes: Dimensions, path: Path) -> None:
     graph.operator("Identity", states, outputs=["states"])
     graph.output("states", [1, "positions", sizes.width])
     _cross_projections(graph, sizes, states)
-    graph.save("encoder", path)
+    onnx.save(graph.model, str(path))
 
 
 def _encoder_layer(graph: _Graph, sizes: Dimensions, x: str, name: str) -> str:
@@ -267,7 +273,7 @@ def _decoder(tensors: Tensors, sizes: Dimensions, path: Path, text_tokens: int, 
     logits = graph.product(last, embeddings[:text_tokens], None)
     graph.operator("Identity", logits, outputs=["logits"])
     graph.output("logits", ["rows", text_tokens])
-    graph.save("decoder", path)
+    onnx.save(graph.model, str(path))
 
 
 def _causal_mask(graph: _Graph, sizes: Dimensions, past: str, end: str) -> str:

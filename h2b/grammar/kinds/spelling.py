@@ -12,12 +12,17 @@ from h2b.grammar.kinds.base import Arguments, Found
 from h2b.grammar.shape import DIGITS, LETTERS, Shape, of_length, of_pattern
 from h2b.grammar.spoken import Acceptor, Entry, Lexicon, LexiconAcceptor, Reading, search
 from h2b.language import Language
+from h2b.language.base import NATO
 from h2b.model.errors import InvalidParameter
 
 ALPHABETS = {"digits": DIGITS, "letters": LETTERS, "mixed": DIGITS + LETTERS}
 LONGEST_CODE = 64
 HOMOPHONE_COST = 1.2
 """More than the word gained: "for" is a 4 only between digits, or where the shape needs one."""
+NAMED_COST = 0.01
+"""Less than a change from letters to digits and back costs."""
+DECODED_FORMS = 3
+"""Forms of numbers from 100 on that the decoder may write: recognisers spell them one way, callers' words vary."""
 SECOND_BEST = 0.9
 """Each further reading of the same words deserves this much less confidence."""
 
@@ -122,14 +127,16 @@ def _unique(entries: list[Entry]) -> list[Entry]:
 def _digit_entries(language: Language) -> Iterator[Entry]:
     numbers = [*range(10_000), *range(10_000, 100_000, 1000)]
     for number in numbers:
-        for phrase in language.number_forms(number):
-            yield Entry(phrase, str(number))
+        for rank, phrase in enumerate(language.number_forms(number)):
+            yield Entry(phrase, str(number), decoded=number < 100 or rank < DECODED_FORMS)
     for digit, phrases in language.digits.items():
         for phrase in phrases:
             yield Entry(phrase, digit)
             yield from _doubled(language, phrase, digit)
     for word, digit in language.digit_homophones.items():
-        yield Entry(word, digit, cost=HOMOPHONE_COST, decoded=False)
+        # A letter that is also a digit's name ("four o six") is no accident: only its neighbours decide.
+        named = len(word) == 1
+        yield Entry(word, digit, cost=NAMED_COST if named else HOMOPHONE_COST, decoded=named)
 
 
 def _letter_entries(language: Language) -> Iterator[Entry]:
@@ -138,7 +145,9 @@ def _letter_entries(language: Language) -> Iterator[Entry]:
             yield Entry(phrase, letter)
             yield from _doubled(language, phrase, letter)
     for word, letter in language.alphabets.items():
-        yield Entry(word, letter)
+        # Names of national alphabets are names first: "david" alone is more often d-a-v-i-d than d.
+        known_everywhere = word in NATO
+        yield Entry(word, letter, cost=0 if known_everywhere else HOMOPHONE_COST, decoded=known_everywhere)
     for word, letters in language.letter_homophones.items():
         yield Entry(word, letters, cost=HOMOPHONE_COST, decoded=False)
 

@@ -1,0 +1,199 @@
+"""One client: a session machine, its clock, and the effects it asks for.
+
+Owns the performing of effects and the events that wait for the client. Must not know sockets or wires: commands and
+audio come in, events go out. A recogniser and a place to write usage records are given.
+
+Theory of operation
+ 1. Inputs are plain calls: the machine's effects are performed before the call returns, and nothing waits. Whoever
+    reads the network is ready for a STOP at any time, whatever the recogniser is doing.
+ 2. The machine says when it wants to be woken; `keep_time` sleeps until then, and each input moves the alarm.
+ 3. What goes wrong with an answer of the recogniser goes wrong here, in `keep_time`: never in the recogniser's task.
+ 4. `abandon` ends it all, however it came to the end. Together with the machine, which gives up a recognition in one
+    place only, it sees to it that each recognition is billed once.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import structlog
+import trio
+
+from h2b.asr.base import Recogniser, Utterance, UtteranceRequest
+from h2b.model.errors import ClientError, EngineError
+from h2b.model.formats import FRAME_SECONDS
+from h2b.model.messages import Command, Event
+from h2b.model.results import Recognised
+from h2b.model.usage import RecognitionRecord
+from h2b.protocol.effects import Bill, Cancel, Decode, Effect, Feed, Listen, Send
+from h2b.protocol.session import Session, Setting, State
+from h2b.server.log import record_fields
+
+_log = structlog.get_logger("h2b.server.channel")
+
+WriteRecord = Callable[[RecognitionRecord], None]
+"""Keeps one usage record for those who bill; must return at once."""
+
+
+class ClientTooSlow(Exception):
+    """The client does not read its events."""
+
+
+class EventQueue:
+    """Events that wait to be written to one client, bounded."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._events: deque[Event] = deque()
+        self._closed = False
+        self._changed = trio.Event()
+
+    def put(self, event: Event) -> None:
+        """Add an event. Raises ClientTooSlow when the queue is full."""
+        if len(self._events) >= self._limit:
+            raise ClientTooSlow
+        self._events.append(event)
+        self._wake()
+
+    def close(self) -> None:
+        """No more events come; those that wait can still be had."""
+        self._closed = True
+        self._wake()
+
+    async def get(self) -> Event | None:
+        """The next event; None after the last one."""
+        while not self._events:
+            if self._closed:
+                return None
+            await self._changed.wait()
+        event = self._events.popleft()
+        self._wake()
+        return event
+
+    async def room(self) -> None:
+        """Wait until no more than half the queue is taken."""
+        while len(self._events) > self._limit // 2:
+            await self._changed.wait()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+
+class Channel:
+    """The session machine of one connection, alive. Made anew for each connection."""
+
+    def __init__(self, setting: Setting, recogniser: Recogniser, write_record: WriteRecord, event_queue: int) -> None:
+        self.events = EventQueue(event_queue)
+        self._session = Session(setting)
+        self._recogniser = recogniser
+        self._write_record = write_record
+        self._utterances: dict[int, Utterance] = {}
+        self._alarm = trio.CancelScope()
+        self._failure: Exception | None = None
+        self._draining = False
+        self._over = False
+
+    @property
+    def id(self) -> str:
+        """The channel id of the session at hand, empty between sessions."""
+        return self._session.channel_id
+
+    # Inputs
+
+    def receive(self, command: Command) -> None:
+        """Carry out a command. Raises ClientTooSlow."""
+        if not self._over:
+            self._perform(self._session.handle(command, trio.current_time()))
+
+    def refuse(self, error: ClientError, request_id: int) -> None:
+        """Answer a message that was no command. Raises ClientTooSlow."""
+        if not self._over:
+            self._perform(self._session.refuse(error, request_id))
+
+    def receive_audio(self, chunk: bytes) -> None:
+        """Take audio, cut anywhere. Raises ClientTooSlow."""
+        if not self._over:
+            self._perform(self._session.receive_audio(chunk, trio.current_time()))
+
+    def drain(self) -> None:
+        """Let a recognition end, then take no more: `events` closes after its last event."""
+        self._draining = True
+        self._perform([])
+
+    def abandon(self) -> None:
+        """The end: release and bill what is still running. Safe to call again."""
+        self._over = True
+        self._perform(self._session.abandon())
+
+    async def keep_time(self) -> None:
+        """Fire the session's timers; runs as long as the connection.
+
+        Raises:
+            ClientTooSlow: an event found no room.
+            Exception: whatever an answer of the recogniser met in the session.
+        """
+        earliest = 0.0
+        while True:
+            with trio.CancelScope() as self._alarm:
+                self._alarm.deadline = max(self._session.wake_at, earliest)
+                if self._failure is None:
+                    await trio.sleep_forever()
+            if self._failure is not None:
+                raise self._failure
+            now = trio.current_time()
+            self._perform(self._session.advance(now))
+            # A time inside a frame is reached with the frame's end.
+            earliest = now + FRAME_SECONDS if self._session.wake_at <= now else 0.0
+
+    # Effects
+
+    def _perform(self, effects: Sequence[Effect]) -> None:
+        """Perform the effects in order. Should one fail, the recogniser and the bill still get theirs."""
+        waiting = deque(effects)
+        try:
+            while waiting:
+                self._perform_one(waiting.popleft())
+        finally:
+            for effect in waiting:
+                if isinstance(effect, Cancel | Bill):
+                    self._perform_one(effect)
+        if self._draining and self._session.state is not State.RECOGNITION:
+            self._over = True
+            self.events.close()
+        self._alarm.deadline = self._session.wake_at
+
+    def _perform_one(self, effect: Effect) -> None:
+        match effect:
+            case Send():
+                self.events.put(effect.event)
+            case Feed():
+                self._utterances[effect.utterance].feed(effect.samples)
+            case Decode():
+                self._utterances[effect.utterance].decode(effect.generation)
+            case Listen():
+                request = UtteranceRequest(effect.language, effect.grammars, effect.n_best)
+                answer = partial(self._take_answer, effect.utterance)
+                self._utterances[effect.utterance] = self._recogniser.listen(request, answer)
+            case Cancel():
+                self._utterances.pop(effect.utterance).cancel()
+            case Bill():
+                self._bill(effect.record)
+
+    def _bill(self, record: RecognitionRecord) -> None:
+        try:
+            self._write_record(record)
+        except Exception:
+            # The log is then the only place left that knows.
+            _log.exception("record_not_written", **record_fields(record))
+
+    def _take_answer(self, utterance: int, generation: int, answer: Recognised | EngineError) -> None:
+        try:
+            if isinstance(answer, EngineError):
+                _log.warning("recognition_failed", channel_id=self.id, reason=str(answer))
+                self._perform(self._session.failed(utterance, generation, str(answer)))
+            else:
+                self._perform(self._session.heard(utterance, generation, answer))
+        except Exception as error:
+            self._failure = error
+            self._alarm.cancel()
