@@ -192,7 +192,7 @@ def line_of(text: str, table: str, key: str | None = None) -> int | None:
     """Line of a key of a table, counted from 1; of the table where the key cannot be found; else None."""
     in_table = re.compile(rf"""\s*["']?{re.escape(key or "")}["']?\s*[=.]""")
     anywhere = re.compile(rf"""\s*["']?{re.escape(table)}["']?\s*\.\s*["']?{re.escape(key or "")}["']?\s*[=.]""")
-    opens = re.compile(rf"""\s*(\[\s*["']?{re.escape(table)}["']?\s*[\].]|["']?{re.escape(table)}["']?\s*[=.])""")
+    opens = re.compile(rf"""\s*(\[+\s*["']?{re.escape(table)}["']?\s*[\].]|["']?{re.escape(table)}["']?\s*[=.])""")
     header = re.compile(r"\s*\[")
     found = None
     inside = False

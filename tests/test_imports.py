@@ -25,7 +25,7 @@ WITHIN_A_LAYER = {("grammar", "language"), ("config", "audio")}
 """The only imports between two parts of one layer: words for grammars, and the endpointer's settings for config."""
 
 ONLY_IN = {
-    "trio": ("h2b.server", "h2b.asr.pool", "h2b.cli"),
+    "trio": ("h2b.server", "h2b.asr.pool", "h2b.asr.process", "h2b.asr.background", "h2b.asr.scripted", "h2b.cli"),
     "trio_websocket": ("h2b.server.websocket",),
     "lxml": ("h2b.wire.nlsml", "h2b.grammar.srgs"),
     "webrtcvad": ("h2b.audio.vad",),

@@ -5,7 +5,9 @@
 The manifest has the columns id, file, language, kind, source, transcript (tab separated, files relative to it).
 Each recording goes through the grammar of its kind; what counts is the value, whole: a wrong value, a partial match,
 no match and a confidence below 0.5 are all wrong. The reference value is what the same grammar finds in the
-transcript. `--out-of-grammar` asks the other question: how often prompts and codes pass for digits or yes and no.
+transcript. With `--session` the audio goes through the whole session machine, votes, endpoints and timers included,
+after a second of silence; without it the engine gets the recording as it is. `--out-of-grammar` asks the other
+question: how often prompts and codes pass for digits or yes and no; `--carriers` wraps answers in sentences.
 """
 
 import argparse
@@ -23,11 +25,16 @@ from h2b.asr.base import Samples, UtteranceRequest
 from h2b.asr.decoding import DecodingEngine
 from h2b.asr.engines import load_engine
 from h2b.audio.files import read_audio
+from h2b.cli.offline import recognise_recording
 from h2b.grammar.catalogue import load_catalogue
 from h2b.grammar.interpret import Verdict, interpret
 from h2b.grammar.registry import Registry
-from h2b.language import language, normalise
-from h2b.model.results import Hypothesis, MatchClass, Path as SearchPath
+from h2b.language import normalise
+from h2b.model.causes import CompletionCause
+from h2b.model.formats import SAMPLE_RATE
+from h2b.model.results import Hypothesis, MatchClass
+from h2b.model.results import Path as SearchPath
+from h2b.protocol.session import Setting
 
 COMMANDS = "go|help|stop|start|repeat|erase|enter|rubout|yes|no"
 GRAMMAR_OF_KIND = {
@@ -81,6 +88,9 @@ class Bench:
         self.engine = load_engine({"languages": list(languages)}, lambda line: print(line, file=sys.stderr))
         assert isinstance(self.engine, DecodingEngine)
         self.registry: Registry = load_catalogue()
+        self.setting = Setting(
+            registry=self.registry, make_channel_id=lambda prefix: prefix + "measure", wall_time=time.time
+        )
 
     def heard(
         self, row: Row, uri: str, samples: Samples | None = None
@@ -94,24 +104,38 @@ class Bench:
         verdict = interpret(recognised.hypotheses, [grammar])
         return verdict, time.process_time() - began, recognised.hypotheses
 
+    def through_session(self, row: Row, uri: str) -> tuple[Verdict, float, tuple[Hypothesis, ...]]:
+        """The same, as a call: the recording after a second of silence, and silence until the result."""
+        samples = np.concatenate([np.zeros(SAMPLE_RATE, np.int16), read_audio(row.file)])
+        began = time.process_time()
+        account = recognise_recording(
+            samples, [uri], {"speech_language": row.language}, engine=self.engine, setting=self.setting
+        )
+        result = account.completion.result
+        assert result is not None
+        complete = account.cause is CompletionCause.SUCCESS
+        verdict = Verdict(MatchClass.COMPLETE if complete else MatchClass.NONE, result.alternatives)
+        return verdict, time.process_time() - began, tuple(a.hypothesis for a in result.alternatives)
+
     def expected(self, row: Row, uri: str) -> str:
         said = Hypothesis(transcript=normalise(row.transcript), confidence=1.0, path=SearchPath.FREE)
         return comparable(value_of(interpret([said], [self.registry.activate(uri, row.language)])))
 
 
-def measure(bench: Bench, rows: Sequence[Row], verbose: bool) -> None:
+def measure(bench: Bench, rows: Sequence[Row], verbose: bool, session: bool) -> None:
     right: dict[str, list[bool]] = defaultdict(list)
     cost: dict[str, list[float]] = defaultdict(list)
     for row in rows:
         uri = GRAMMAR_OF_KIND[row.kind]
-        verdict, seconds, hypotheses = bench.heard(row, uri)
+        verdict, seconds, hypotheses = (bench.through_session if session else bench.heard)(row, uri)
         expected, got = bench.expected(row, uri), comparable(value_of(verdict))
         key = f"{row.language} {row.kind} {row.source}"
         right[key].append(expected == got)
         cost[key].append(seconds)
         if verbose:
             scores = "  ".join(
-                f"{h.path.value}:{h.transcript!r} {h.log_probability:.1f}/{h.tokens} {h.confidence:.2f}" for h in hypotheses
+                f"{h.path.value}:{h.transcript!r} {h.log_probability:.1f}/{h.tokens} {h.confidence:.2f}"
+                for h in hypotheses
             )
             print(f"{'ok ' if expected == got else 'BAD'} {row.id} {row.transcript!r} -> {got} | {scores}")
     print(f"\n{'language kind source':32} {'right':>9} {'share':>7} {'CPU s':>7}")
@@ -135,7 +159,7 @@ def out_of_grammar(bench: Bench, rows: Sequence[Row], verbose: bool) -> None:
         for row in rows:
             if row.kind not in kinds or bench.expected(row, uri) != comparable(None):
                 continue
-            verdict, _, hypotheses = bench.heard(row, uri)
+            verdict, _, _ = bench.heard(row, uri)
             tried += 1
             if value_of(verdict) is not None:
                 accepted += 1
@@ -165,7 +189,8 @@ def carriers(bench: Bench, rows: Sequence[Row], verbose: bool) -> None:
                 verdict, _, hypotheses = bench.heard(answer, GRAMMAR_OF_KIND["digits"], samples)
                 right.append(comparable(value_of(verdict)) == expected)
                 if verbose and not right[-1]:
-                    print(f"BAD {prompt.transcript!r} + {expected} -> {value_of(verdict)} {[h.transcript for h in hypotheses]}")
+                    heard = [hypothesis.transcript for hypothesis in hypotheses]
+                    print(f"BAD {prompt.transcript!r} + {expected} -> {value_of(verdict)} {heard}")
         if right:
             print(f"carrier phrases, {code}: {sum(right)}/{len(right)} {np.mean(right):.1%}")
 
@@ -177,6 +202,7 @@ def main() -> None:
     parser.add_argument("--kind", action="append", help="only these kinds")
     parser.add_argument("--source", action="append", help="only these sources")
     parser.add_argument("--every", type=int, default=1, help="only every n-th recording")
+    parser.add_argument("--session", action="store_true", help="through endpoints and timers")
     parser.add_argument("--out-of-grammar", action="store_true")
     parser.add_argument("--carriers", action="store_true", help="answers wrapped in a sentence")
     parser.add_argument("--verbose", action="store_true", help="a line for each recording")
@@ -195,7 +221,8 @@ def main() -> None:
     elif options.out_of_grammar:
         out_of_grammar(bench, rows[:: options.every], options.verbose)
     else:
-        measure(bench, [row for row in rows if row.kind in GRAMMAR_OF_KIND][:: options.every], options.verbose)
+        known = [row for row in rows if row.kind in GRAMMAR_OF_KIND]
+        measure(bench, known[:: options.every], options.verbose, options.session)
 
 
 if __name__ == "__main__":

@@ -83,6 +83,11 @@ class Finished:
             return []
         return grown[:width]
 
+    def give_up(self, beams: list[Beam]) -> None:
+        """Take unfinished beams as they are, where nothing ended."""
+        if not self.beams:
+            self.add(beams[0])
+
     def _settled(self, best_open: float) -> bool:
         """Log-probabilities only fall, so an open beam below every ended one cannot win any more."""
         return len(self.beams) == self.wanted and self.beams[-1].log_probability >= best_open
@@ -122,11 +127,7 @@ class BeamSearch:
             scores = _log_softmax(logits)
             free = self._grow_free(free, scores, first=step == 0, last=step + 1 >= free_steps)
             held = self._grow_held(held, scores) if step < held_steps else []
-            if (
-                not free
-                and self._free.best - max((b.log_probability for b in held), default=0) > self._search.hopeless_nats
-            ):
-                held = []
+            free, held = self._hopeful(free, held)
             beams = free + held
             if not beams:
                 break
@@ -136,6 +137,16 @@ class BeamSearch:
             for row, beam in enumerate(beams):
                 beam.row = row
         return self._free.beams, self._held.beams
+
+    def _hopeful(self, free: list[Beam], held: list[Beam]) -> tuple[list[Beam], list[Beam]]:
+        """Without the beams whose end cannot matter any more: log-probabilities only fall."""
+        if free and free[0].log_probability < self._held.best:
+            # The grammar's words are likelier than these can become: there is no gap left to measure.
+            self._free.give_up(free)
+            free = []
+        if not free and held and self._free.best - held[0].log_probability > self._search.hopeless_nats:
+            held = []
+        return free, held
 
     def _grow_free(self, beams: list[Beam], scores: NDArray[np.float32], first: bool, last: bool) -> list[Beam]:
         """The likeliest words; their end counts only where nothing else is likelier."""
@@ -198,13 +209,13 @@ class _Loaded:
 
 
 class DecodingEngine:
-    """An `Engine` of speech models, one for each language, loaded when first needed."""
+    """An `Engine` of speech models, loaded when first needed. Languages with one loader share one model."""
 
     def __init__(self, loaders: Mapping[str, Callable[[], SpeechModel]], search: Search | None = None) -> None:
         self.languages = tuple(loaders)
         self._loaders = loaders
         self._search = search or Search()
-        self._loaded: dict[str, _Loaded] = {}
+        self._loaded: dict[Callable[[], SpeechModel], _Loaded] = {}
 
     def load(self) -> None:
         """Load every language's model now rather than at the first caller."""
@@ -236,16 +247,14 @@ class DecodingEngine:
         )
 
     def _load(self, tag: str) -> _Loaded:
-        code = primary_subtag(tag)
-        loaded = self._loaded.get(code)
+        loader = self._loaders.get(primary_subtag(tag))
+        if loader is None:
+            raise EngineError(f"no model for language '{tag}': expected one of {', '.join(self.languages)}")
+        loaded = self._loaded.get(loader)
         if loaded is None:
-            if code not in self._loaders:
-                raise EngineError(f"no model for language '{tag}': expected one of {', '.join(self.languages)}")
-            model = self._loaders[code]()
+            model = loader()
             silent = np.array([not piece for piece in model.pieces])
-            loaded = _Loaded(model, Vocabulary(model.pieces), silent, OrderedDict())
-            for language_code in model.languages:
-                self._loaded.setdefault(language_code, loaded)
+            loaded = self._loaded[loader] = _Loaded(model, Vocabulary(model.pieces), silent, OrderedDict())
         return loaded
 
     def _automaton(self, loaded: _Loaded, grammars: tuple[ActiveGrammar, ...]) -> TokenAutomaton | None:

@@ -47,7 +47,9 @@ def load_engine(options: Mapping[str, Any], report: Report) -> Engine:
     usable = [code for code, why_not in available_languages(options).items() if not why_not]
     if not usable:
         raise EngineError("; ".join(available_languages(options).values()))
-    engine = DecodingEngine({code: partial(_load, code, options, report) for code in usable})
+    english = partial(_load_english, report)
+    multilingual = partial(_load_multilingual, options, report)
+    engine = DecodingEngine({code: english if code == ENGLISH else multilingual for code in usable})
     engine.load()
     return engine
 
@@ -77,12 +79,16 @@ def _locate(code: str, options: Mapping[str, Any]) -> None:
         whisper.locate(_whisper_directory(options))
 
 
-def _load(code: str, options: Mapping[str, Any], report: Report) -> SpeechModel:
-    # Imported here: a server of one language need not pay for the other model's code.
-    if code == ENGLISH:
-        from h2b.asr.backends import moonshine
+# The backends are imported where they are used: a server of one language need not pay for the other model's code.
 
-        return moonshine.load(report)
+
+def _load_english(report: Report) -> SpeechModel:
+    from h2b.asr.backends import moonshine
+
+    return moonshine.load(report)
+
+
+def _load_multilingual(options: Mapping[str, Any], report: Report) -> SpeechModel:
     from h2b.asr.backends import whisper
 
     return whisper.load(report, _whisper_directory(options))

@@ -74,7 +74,8 @@ def read_audio(path: str | PathLike[str], raw_format: AudioFormat | None = None)
 def write_wav(path: str | PathLike[str], samples: NDArray[np.int16], rate: int = SAMPLE_RATE) -> None:
     """Writes mono 16-bit PCM. AudioFileError if the file cannot be written."""
     try:
-        with wave.open(str(path), "wb") as file:
+        # opened here: `wave` given a name it cannot open complains from its destructor
+        with Path(path).open("wb") as opened, wave.open(opened, "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(rate)

@@ -68,7 +68,7 @@ def alaw_encoding() -> NDArray[np.uint8]:
     magnitude = np.where(positive, samples, ~samples) >> 4
     segment = np.maximum(bit_length(magnitude) - 4, 0)
     step = magnitude >> np.maximum(segment - 1, 0) & 15
-    octets = np.where(positive, 0x80, 0) | segment << 4 | step
+    octets: NDArray[np.int64] = np.where(positive, 0x80, 0) | segment << 4 | step
     return (octets ^ ALAW_EVEN_BITS).astype(np.uint8)
 
 
@@ -80,7 +80,7 @@ def mulaw_encoding() -> NDArray[np.uint8]:
     magnitude = np.minimum((np.where(positive, samples, ~samples) >> 2) + MULAW_BIAS, MULAW_CLIP)
     segment = bit_length(magnitude) - 6
     step = magnitude >> (segment + 1) & 15
-    octets = np.where(positive, 0, 0x80) | segment << 4 | step
+    octets: NDArray[np.int64] = np.where(positive, 0, 0x80) | segment << 4 | step
     return (octets ^ 0xFF).astype(np.uint8)
 
 

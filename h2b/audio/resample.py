@@ -13,7 +13,7 @@ FULL_SCALE = 32768
 
 def to_float(samples: NDArray[np.int16]) -> NDArray[np.float32]:
     """Samples in -1..1."""
-    return samples.astype(np.float32) / FULL_SCALE
+    return samples.astype(np.float32) / np.float32(FULL_SCALE)
 
 
 def to_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:

@@ -51,6 +51,8 @@ class VoiceActivitySettings:
     """So high a floor is believed sooner: noise this strong is common on a line, and no speech."""
     soon_floor_blocks: int = field(default=3, validator=validators.ge(1))
     """How soon, in blocks of 10 frames."""
+    pitch_db: float = 43.0
+    """Nothing below this level has pitch: vowels are the loudest sounds, and the noise of a room hums."""
     periodicity: float = 0.5
     """Correlation of the sound with itself one period later that makes a pitch: noise hardly ever gets there."""
 
@@ -79,7 +81,8 @@ class VoiceActivity:
         floor = self._floor.after(level)
         speechlike = self._detector.is_speech(frame.samples.tobytes(), SAMPLE_RATE)
         voiced = speechlike and level >= max(self.settings.quiet_db, floor + self.settings.margin_db)
-        self._pitched = voiced and periodicity(self._heard) >= self.settings.periodicity
+        vowel_like = voiced and level >= self.settings.pitch_db
+        self._pitched = vowel_like and periodicity(self._heard) >= self.settings.periodicity
         return voiced
 
 

@@ -32,7 +32,7 @@ def list_grammars(configuration_file: Path | None) -> None:
     listed = table("grammar", "languages", "parameters", "what it gives")
     for preset in _presets(_registry(configuration_file)):
         parameters = ", ".join(name + "*" * row.required for name, row in preset.parameters.items())
-        gives = preset.doc.partition(". ")[0]
+        gives = preset.doc.partition(". ")[0].rstrip(".")
         listed.add_row(f"builtin:{preset.path}", " ".join(preset.languages), parameters or "-", gives)
     out = console()
     out.print(listed)

@@ -45,11 +45,15 @@ def list_models(configuration_file: Path | None) -> None:
 @configuration_option
 def prepare_models(languages: tuple[str, ...], configuration_file: Path | None) -> None:
     options = load_configuration(configuration_file).asr.engine_options()
-    if languages:
-        options["languages"] = [primary_subtag(language) for language in languages]
-    lacking = [why_not for why_not in available_languages(options).values() if why_not]
-    if languages and lacking:
-        raise EngineError("; ".join(dict.fromkeys(lacking)))
+    available = available_languages(options)
+    wanted = [primary_subtag(language) for language in languages]
+    for code in wanted:
+        if code not in available:
+            raise click.UsageError(f"no speech model for language '{code}', expected one of {', '.join(available)}")
+        if available[code]:
+            raise EngineError(available[code])
+    if wanted:
+        options["languages"] = wanted
     engine = load_engine(options, lambda line: click.echo(line, err=True))
     click.echo(f"ready: {' '.join(engine.languages)}")
     click.echo(f"weights: {cache_folder() / 'models'}")

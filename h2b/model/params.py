@@ -21,7 +21,7 @@ MAXIMUM_MS = 3_600_000
 MAXIMUM_N_BEST = 20
 MAXIMUM_TEXT = 256
 
-_NUMERIC = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]{1,12})?")
+_NUMERIC = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]{1,12})?([eE][+-]?[0-9]{1,2})?")
 
 
 class RecognitionMode(Enum):

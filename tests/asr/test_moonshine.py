@@ -220,7 +220,7 @@ def test_unrounded_the_network_is_the_shipped_one(
     expected = shipped.begin(samples)
     logits, cache = float_model.begin(float_model.encode(samples))
     for _ in range(4):
-        np.testing.assert_allclose(logits[0], expected, atol=5e-4)
+        np.testing.assert_allclose(logits[0], expected, rtol=0, atol=1e-4)
         token = int(expected.argmax())
         expected = shipped.step(token)
         logits, cache = float_model.step(cache, np.array([token]), np.array([0]))
@@ -232,7 +232,7 @@ def test_int8_rounding_keeps_the_scores_close(model: Moonshine, float_model: Moo
     exact, _ = float_model.begin(float_model.encode(samples))
 
     assert rounded.argmax() == exact.argmax()
-    assert float(np.abs(rounded - exact).max()) < 1.5
+    assert float(np.abs(rounded - exact).max()) < 3.0
 
 
 def run_alone(model: Moonshine, encoding: Any, tokens: list[int]) -> Samples:
@@ -260,8 +260,8 @@ def test_repeated_reordered_and_dropped_rows_are_as_if_each_ran_alone(
 
     paths = [[400, 900, 1000], [500, 600, 1100]]
     for row, path in enumerate(paths):
-        np.testing.assert_allclose(logits[row], run_alone(float_model, encoding, path), atol=5e-4)
-    np.testing.assert_allclose(last[0], run_alone(float_model, encoding, [*paths[1], 1200]), atol=5e-4)
+        np.testing.assert_allclose(logits[row], run_alone(float_model, encoding, path), rtol=0, atol=1e-4)
+    np.testing.assert_allclose(last[0], run_alone(float_model, encoding, [*paths[1], 1200]), rtol=0, atol=1e-4)
     assert cache.visible.shape == (1, 5)
 
 
@@ -275,7 +275,7 @@ def test_in_int8_rows_side_by_side_stay_close_to_rows_alone(model: Moonshine, sp
     alone = run_alone(model, encoding, tokens)
 
     assert logits[1].argmax() == alone.argmax()
-    assert float(np.abs(logits[1] - alone).max()) < 1.5
+    assert float(np.abs(logits[1] - alone).max()) < 3.0
 
 
 def test_a_step_leaves_the_cache_it_came_from_as_it_was(model: Moonshine) -> None:

@@ -290,10 +290,10 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def tiny(directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whisper]:
+def tiny(directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Whisper:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("H2B_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield whisper.load(lambda line: None, directory)
+        return whisper.load(lambda line: None, directory)
 
 
 def noise(seconds: float) -> NDArray[np.float32]:

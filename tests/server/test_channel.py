@@ -7,7 +7,7 @@ import pytest
 import trio
 import trio.testing
 from attrs import evolve
-from conftest import UTTERANCE, silence, vowel
+from sound import UTTERANCE, silence, vowel
 from trio.testing import MockClock
 
 from h2b.asr.scripted import ScriptedRecogniser, open_scripted

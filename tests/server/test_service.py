@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import trio
 from attrs import evolve
-from client import a_client
-from conftest import UTTERANCE, silence
+from sound import UTTERANCE, silence
+from wsclient import a_client
 
 from h2b.asr.pool import open_pool
 from h2b.config import AsrSettings, Configuration, ServerSettings

@@ -12,8 +12,8 @@ import pytest
 import trio
 import trio.testing
 from attrs import define, evolve, field
-from client import a_client, address_of
-from conftest import UTTERANCE, silence
+from sound import UTTERANCE, silence
+from wsclient import a_client, address_of
 
 from h2b.asr.base import Recogniser
 from h2b.asr.scripted import ScriptedRecogniser, open_scripted

@@ -19,7 +19,7 @@ projections are never copied per row.
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import onnxruntime
@@ -313,7 +313,7 @@ def _write_decoder(graph: "GraphWriter", found: "Weights") -> None:
         x = graph.apply("Add", x, graph.product(heard, found.quantised(f"{path}/encoder_attn/dense/MatMul")))
         normed = graph.layer_norm(x, found.constant(f"{path}/final_layernorm/Mul"))
         up, gate = graph.split(_linear(graph, found, normed, f"{path}/mlp/up_proj"), _INNER, _INNER)
-        gated = graph.apply("Mul", up, _runtime(graph, "QuickGelu", gate, alpha=1.0))
+        gated = graph.apply("Mul", up, graph.apply_runtime("QuickGelu", gate, alpha=1.0))
         x = graph.apply("Add", x, _linear(graph, found, gated, f"{path}/mlp/down_proj"))
     normed = graph.layer_norm(x, found.constant("/model/decoder/norm/Mul"))
     graph.product(normed, type(table)(table.levels.T, table.scale, table.zero_point), into=["logits"])
@@ -339,8 +339,7 @@ def _projections(
     parts = [found.quantised(f"{path}/{kind}_proj/MatMul") for kind in "qkv"]
     together = graph.product(x, type(parts[0]).side_by_side(parts))
     both, values = graph.split(together, 2 * _WIDTH, _WIDTH)
-    turned = _runtime(
-        graph,
+    turned = graph.apply_runtime(
         "RotaryEmbedding",
         both,
         positions,
@@ -366,7 +365,7 @@ def _remembered(graph: "GraphWriter", layer: int, queries: str, keys: str, value
 
 
 def _attention(graph: "GraphWriter", *operands: str, into: Sequence[str] = ()) -> str:
-    return _runtime(graph, "MultiHeadAttention", *operands, into=into, num_heads=_HEADS)
+    return graph.apply_runtime("MultiHeadAttention", *operands, into=into, num_heads=_HEADS)
 
 
 def _linear(graph: "GraphWriter", found: "Weights", x: str, path: str) -> str:
@@ -374,8 +373,4 @@ def _linear(graph: "GraphWriter", found: "Weights", x: str, path: str) -> str:
 
 
 def _gelu(graph: "GraphWriter", x: str) -> str:
-    return _runtime(graph, "Gelu", x)
-
-
-def _runtime(graph: "GraphWriter", operator: str, *operands: str, **attributes: Any) -> str:
-    return graph.apply(operator, *operands, domain="com.microsoft", **attributes)
+    return graph.apply_runtime("Gelu", x)

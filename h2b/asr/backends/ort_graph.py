@@ -17,10 +17,6 @@ import onnx
 from attrs import define, field, frozen
 from numpy.typing import DTypeLike, NDArray
 from onnx import AttributeProto, helper, numpy_helper
-
-# The package puts its generated bindings on the import path; they import each other from there.
-from onnxruntime.tools.ort_format_model import ort_flatbuffers_py  # noqa: F401
-from onnxruntime.tools.ort_format_model.ort_flatbuffers_py import fbs  # noqa: F401
 from onnxruntime.tools.ort_format_model.ort_flatbuffers_py.fbs import InferenceSession as ort_session
 from onnxruntime.tools.ort_format_model.ort_flatbuffers_py.fbs import TensorTypeAndShape as ort_tensor_type
 
@@ -32,9 +28,9 @@ _DIMENSION_VALUE: Final = 1
 _VALUE_INFO_TENSOR: Final = 1
 _LISTS: Final = {AttributeProto.FLOATS: "Floats", AttributeProto.INTS: "Ints", AttributeProto.STRINGS: "Strings"}
 
-RUNTIME: Final = "com.microsoft"
+_RUNTIME: Final = "com.microsoft"
 """Domain of ONNX Runtime's own operators."""
-_OPSETS: Final = {"": 17, RUNTIME: 1}
+_OPSETS: Final = {"": 17, _RUNTIME: 1}
 """17 is the first with LayerNormalization."""
 _IR_VERSION: Final = 8
 _EPSILON: Final = 1e-5
@@ -162,8 +158,8 @@ class QuantisedTensor:
     zero_point: NDArray[np.int8]
 
     def floats(self) -> NDArray[np.float32]:
-        """The weights themselves."""
-        return (self.levels.astype(np.float32) - self.zero_point.astype(np.float32)) * self.scale
+        """The weights themselves, rounded as the file's own arithmetic rounds them."""
+        return self.levels.astype(np.float32) * self.scale - self.zero_point.astype(np.float32) * self.scale
 
     @classmethod
     def side_by_side(cls, parts: Sequence["QuantisedTensor"]) -> "QuantisedTensor":
@@ -268,6 +264,10 @@ class GraphWriter:
         self._nodes.append(helper.make_node(operator, operands, outputs, domain=domain, **attributes))
         return outputs[0]
 
+    def apply_runtime(self, operator: str, *operands: str, into: Sequence[str] = (), **attributes: Any) -> str:
+        """Apply an operator of ONNX Runtime's own."""
+        return self.apply(operator, *operands, into=into, domain=_RUNTIME, **attributes)
+
     def split(self, x: str, *sizes: int) -> list[str]:
         """Cut the last axis into parts."""
         parts = [f"{x}_part_{index}" for index in range(len(sizes))]
@@ -287,7 +287,7 @@ class GraphWriter:
             return y if bias is None else self.apply("Add", y, self.constant(bias), into=into)
         parts: list[NDArray[Any]] = [weights.levels, weights.scale, weights.zero_point]
         operands = [x, *(self.constant(part) for part in (parts if bias is None else [*parts, bias]))]
-        return self.apply("DynamicQuantizeMatMul", *operands, into=into, domain=RUNTIME)
+        return self.apply_runtime("DynamicQuantizeMatMul", *operands, into=into)
 
     def save(self, name: str, path: Path) -> None:
         """Write the graph as an ONNX file."""

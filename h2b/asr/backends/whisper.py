@@ -130,7 +130,7 @@ class Whisper:
     """Whisper under the `SpeechModel` contract; `folder` is what the conversion wrote. One thread at a time."""
 
     tokens_per_second = 8.0
-    """Right answers of the test speech reach 4.8, loops more than 12."""
+    """Right answers of the test speech reach 4.8."""
 
     def __init__(self, folder: Path) -> None:
         facts = _Facts(**json.loads((folder / _FACTS_FILE).read_text("utf-8")))
