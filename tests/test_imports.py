@@ -26,7 +26,7 @@ WITHIN_A_LAYER = {("grammar", "language"), ("config", "audio")}
 
 ONLY_IN = {
     "trio": ("h2b.server", "h2b.asr.pool", "h2b.asr.process", "h2b.asr.background", "h2b.asr.scripted", "h2b.cli"),
-    "trio_websocket": ("h2b.server.websocket",),
+    "trio_websocket": ("h2b.server.websocket", "h2b.cli.client"),
     "lxml": ("h2b.wire.nlsml", "h2b.grammar.srgs"),
     "webrtcvad": ("h2b.audio.vad",),
     "onnxruntime": ("h2b.asr.backends",),

@@ -13,7 +13,7 @@ state     leaves it when                                                  events
 SILENCE   enough votes, some with pitch, in the window: SPEECH            SpeechStarted, SpeechAudio
 SPEECH    a frame is not voiced: TRAILING                                 SpeechAudio
 TRAILING  more votes than a click makes: SPEECH                           SpeechAudio
-          `pause_ms` since the last frame of speech: PAUSED               SpeechPaused
+          silent, and `pause_ms` since the last frame of speech: PAUSED   SpeechPaused
 PAUSED    enough votes in the window: SPEECH                              SpeechResumed, SpeechAudio
 ========  ==============================================================  ==========================
 
@@ -238,7 +238,7 @@ class Endpointer:
             onset = self._onset()
             self._enter_speech(voted)
             events += self._release(onset, self._gap_end)
-        elif self._silent_frames >= self._pause:
+        elif self._silent_frames >= self._pause and not voted.voiced:
             self._state = EndpointState.PAUSED
             events.append(SpeechPaused(self._end_sample, voted.frame.end))
         return events

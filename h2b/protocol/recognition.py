@@ -24,12 +24,15 @@ from attrs import define, field, frozen
 from h2b.grammar.interpret import Verdict, interpret
 from h2b.grammar.registry import ActiveGrammar
 from h2b.model.causes import CompletionCause
+from h2b.model.formats import SAMPLE_RATE
 from h2b.model.params import Parameters, RecognitionMode
 from h2b.model.results import Alternative, MatchClass, Recognised
 from h2b.protocol.effects import Cancel, Decode, Effect, Feed, Listen
 
 MAXIMUM_UTTERANCE_S = 30.0
 """Longest utterance given to an engine, whatever recognition_timeout says: decoding costs grow with it."""
+
+HALF_SAMPLE_S = 0.5 / SAMPLE_RATE
 
 SILENCE_STEP_S = 0.1
 """How much silence a stalled client is given at a time while its speech has no end yet."""
@@ -103,7 +106,7 @@ class Recognition:
     @property
     def holds(self) -> bool:
         """True while the decision hangs on an answer of the engine: keep further audio back."""
-        return self._awaiting and (self._capped or self.position >= self._silence_from() + self._shortest_silence())
+        return self._awaiting and (self._capped or self._due(self._silence_from() + self._shortest_silence()))
 
     def begin(self) -> list[Effect]:
         """Effects of RECOGNIZE itself."""
@@ -158,12 +161,12 @@ class Recognition:
         if self.outcome is not None or self.holds:
             return []
         if self._speech_start is None and self._first_speech is None:
-            return self._end(CompletionCause.NO_INPUT_TIMEOUT) if position >= self._no_input_at() else []
+            return self._end(CompletionCause.NO_INPUT_TIMEOUT) if self._due(self._no_input_at()) else []
         if self.hotword and self._fed_seconds >= MAXIMUM_UTTERANCE_S:
             return self._forget_phrase()
-        if position >= self._cap_at():
+        if self._due(self._cap_at()):
             return self._reach_cap()
-        if self._verdict is not None and self._paused and position >= self._silence_ends_at():
+        if self._verdict is not None and self._paused and self._due(self._silence_ends_at()):
             return self._end_at_silence()
         return []
 
@@ -189,6 +192,10 @@ class Recognition:
         return [Cancel(self.utterance)]
 
     # The timers
+
+    def _due(self, at: float) -> bool:
+        """Whether the position is reached, to half a sample: sums of decimal fractions are never exact."""
+        return self.position + HALF_SAMPLE_S >= at
 
     def _no_input_at(self) -> float:
         if self.timers_started_at is None:

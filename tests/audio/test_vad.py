@@ -57,7 +57,7 @@ def test_quiet_crosstalk_does_not_vote() -> None:
 
 
 def test_noise_that_starts_suddenly_has_no_pitch() -> None:
-    sound = joined(silence(2), noise(2, 300), silence(1))
+    sound = joined(noise(2, 8), noise(2, 300), noise(1, 8))
     assert sum(votes(sound)) > 8
     assert sum(pitched(sound)) == 0
 
@@ -80,7 +80,7 @@ def test_a_click_votes_for_its_own_length_only() -> None:
 
 
 def test_settings_are_obeyed() -> None:
-    sound = joined(silence(1), vowel(0.4, rms=300))
+    sound = joined(noise(1, 8), vowel(0.4, rms=300))
     assert any(votes(sound))
     assert not any(votes(sound, VoiceActivitySettings(quiet_db=60)))
     assert not any(votes(sound, VoiceActivitySettings(margin_db=60)))

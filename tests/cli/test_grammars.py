@@ -17,7 +17,22 @@ def test_the_list_names_every_preset_once_with_its_parameters(monkeypatch):
     assert uris == sorted({f"builtin:{preset.path}" for preset in load_catalogue().presets.values()})
     (keywords,) = (line for line in result.output.splitlines() if line.startswith("builtin:speech/keywords"))
     assert keywords.split() == (
-        "builtin:speech/keywords en fr es de alternatives* One of the alternatives, as it was declared".split()
+        [
+            "builtin:speech/keywords",
+            "en",
+            "fr",
+            "es",
+            "de",
+            "alternatives*",
+            "One",
+            "of",
+            "the",
+            "alternatives,",
+            "as",
+            "it",
+            "was",
+            "declared",
+        ]
     )
 
 

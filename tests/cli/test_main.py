@@ -115,7 +115,9 @@ def test_expected_errors_are_one_line_and_an_exit_code(error, code, line, capsys
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("bug"), ExceptionGroup("", [EngineError("expected"), ValueError("bug")])], ids=["bare", "group"]
+    "error",
+    [ValueError("bug"), ExceptionGroup("", [EngineError("expected"), ValueError("bug")])],
+    ids=["bare", "group"],
 )
 def test_a_fault_of_ours_is_not_hidden(error):
     with pytest.raises(type(error)):
