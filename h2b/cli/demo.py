@@ -1,7 +1,7 @@
 """`h2b demo`: a real server on a port of its own, a real worker, and a recorded caller over a real WebSocket."""
 
 import time
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -58,9 +58,12 @@ def demo() -> None:
     configuration = Configuration(
         server=ServerSettings(websocket="127.0.0.1:0"), asr=AsrSettings(workers=1, languages=(LANGUAGE,))
     )
+    languages = available_languages(configuration.asr.engine_options())
+    if languages[LANGUAGE]:
+        raise EngineError(languages[LANGUAGE])
     out = console()
     _tell_progress(out)
-    _print_outcome(trio.run(_call, configuration, out), out)
+    _print_outcome(trio.run(_call, configuration, languages, out), out)
 
 
 def _tell_progress(out: Console) -> None:
@@ -84,11 +87,8 @@ class Outcome:
     arrived: float
 
 
-async def _call(configuration: Configuration, out: Console) -> Outcome:
+async def _call(configuration: Configuration, languages: Mapping[str, str], out: Console) -> Outcome:
     """The outcome of a call to a server that lives as long as the call."""
-    languages = available_languages(configuration.asr.engine_options())
-    if languages[LANGUAGE]:
-        raise EngineError(languages[LANGUAGE])
     out.print("loading the recogniser: the first time on a machine this converts its weights", style="dim")
     async with open_pool(configuration.asr, languages=languages) as pool:
         await pool.ready()

@@ -257,7 +257,7 @@ def _silence_timers(account: Account) -> Iterator[TimerRun]:
         ends = [at for at, utterance in account.forgotten if utterance == decoding.utterance and at >= declared]
         ends += [e.at_sample / SAMPLE_RATE for e in account.endpoints if _resumes(e, pause)]
         start, end = pause.end_sample / SAMPLE_RATE, min(ends, default=account.position)
-        name = _silence_name(account, decoding.verdict, ended_recognition=end == account.position)
+        name = SILENCES[_decisive_match(account, decoding.verdict, pause)]
         limit_ms = getattr(account.parameters, name)
         fired = not any(_resumes(e, pause) and e.at_sample / SAMPLE_RATE == end for e in account.endpoints)
         yield TimerRun(
@@ -269,12 +269,19 @@ def _resumes(event: Endpoint, pause: SpeechPaused) -> bool:
     return isinstance(event, SpeechResumed) and event.at_sample > pause.at_sample
 
 
-def _silence_name(account: Account, verdict: Verdict, ended_recognition: bool) -> str:
-    if account.parameters.mode is RecognitionMode.NORMAL:
-        return SILENCES[verdict.match]
-    # A hotword is complete or it is not one; until then every phrase has the same silence.
-    accepted = ended_recognition and account.cause is CompletionCause.SUCCESS
-    return SILENCES[MatchClass.COMPLETE if accepted else MatchClass.PARTIAL]
+def _decisive_match(account: Account, verdict: Verdict, pause: SpeechPaused) -> MatchClass:
+    """The match class whose silence ends the phrase."""
+    wanted = account.parameters
+    if wanted.mode is RecognitionMode.NORMAL:
+        return verdict.match
+    # A hotword is one or it is not: every other phrase has the same silence.
+    starts = [
+        e.start_sample for e in account.endpoints if isinstance(e, SpeechStarted) and e.at_sample <= pause.at_sample
+    ]
+    lasted = (pause.end_sample - starts[-1]) / SAMPLE_RATE
+    accepted = verdict.confidence >= wanted.confidence_threshold and lasted >= wanted.hotword_min_duration / 1000
+    complete = verdict.match is MatchClass.COMPLETE and accepted
+    return MatchClass.COMPLETE if complete else MatchClass.PARTIAL
 
 
 def _caps(account: Account) -> Iterator[TimerRun]:

@@ -120,7 +120,7 @@ def recognize(
     if as_json:
         click.echo(encode(account.completion))
     else:
-        print_account(account)
+        print_account(account, timeline)
     return 0 if account.cause in MATCHES else NO_MATCH
 
 
@@ -136,8 +136,8 @@ def _progress() -> Progress:
     return Progress(*columns, console=watched, transient=True, disable=not watched.is_terminal)
 
 
-def print_account(account: Account) -> None:
-    """What was recognised, for a person."""
+def print_account(account: Account, timeline: Path | None) -> None:
+    """What was recognised, for a person, and where the picture of it is."""
     event = account.completion
     assert event.result is not None
     best = event.result.best
@@ -155,6 +155,8 @@ def print_account(account: Account) -> None:
         facts.add_row(
             "decoded", f"{_times(len(account.decodings))} in {spent:.2f} s by {event.result.asr_model or '-'}"
         )
+    if timeline is not None:
+        facts.add_row("timeline", str(timeline))
     out = console()
     out.print(facts)
     if event.result.n_best:

@@ -100,7 +100,8 @@ class Ground:
         """The labels with their places: inside the mark, else on its right, else on its left, in the first free row.
 
         Marks keep their own place in the row free too. With `stems`, words hang from their marks, and no stem crosses
-        words: from right to left, since a stem goes down on the left of its words and the next ones stand further left.
+        words that stand on the right of their mark: from right to left, since a stem goes down on the left of its words
+        and the next ones stand further left.
         """
         rows: list[list[tuple[float, float]]] = []
         placed = []

@@ -47,8 +47,9 @@ def console(stream: IO[str] | None = None) -> Console:
 def table(*columns: str) -> Table:
     """A table with a line below its head and nothing else drawn."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    for column in columns:
-        made.add_column(column, overflow="fold")
+    for number, column in enumerate(columns):
+        # The first one holds what a person copies.
+        made.add_column(column, overflow="fold", no_wrap=number == 0)
     return made
 
 

@@ -21,7 +21,7 @@ from h2b.wire.vocabulary import JSON
 
 WIDTH = 1200.0
 LEFT = 120.0
-RIGHT = 1170.0
+RIGHT = 1110.0
 ROW = 20.0
 WORDS = 12.0
 GAP = 7.0
@@ -32,7 +32,7 @@ LONGEST_VALUE = 28
 
 LANE_GAP = 10.0
 TICKS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
-GROUND = Ground(LEFT, RIGHT + 20, WORDS, GAP)
+GROUND = Ground(LEFT, WIDTH - 5, WORDS, GAP)
 EVENTS = (EventName.RECOGNITION_IN_PROGRESS, EventName.START_OF_INPUT, EventName.RECOGNITION_COMPLETE)
 
 STYLE = """
@@ -121,7 +121,7 @@ class _Timeline:
         return self.y
 
     def _title(self) -> None:
-        room = RIGHT - 30
+        room = WIDTH - 60
         self.front.words(30, 40, cut_to_width(_headline(self.account), 22, room), "head", 22)
         self.y = 48
         for line in _particulars(self.account):

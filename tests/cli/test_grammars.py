@@ -16,24 +16,8 @@ def test_the_list_names_every_preset_once_with_its_parameters(monkeypatch):
     uris = [line.split()[0] for line in result.output.splitlines() if line.startswith("builtin:")]
     assert uris == sorted({f"builtin:{preset.path}" for preset in load_catalogue().presets.values()})
     (keywords,) = (line for line in result.output.splitlines() if line.startswith("builtin:speech/keywords"))
-    assert keywords.split() == (
-        [
-            "builtin:speech/keywords",
-            "en",
-            "fr",
-            "es",
-            "de",
-            "alternatives*",
-            "One",
-            "of",
-            "the",
-            "alternatives,",
-            "as",
-            "it",
-            "was",
-            "declared",
-        ]
-    )
+    _, rest = keywords.split(maxsplit=1)
+    assert " ".join(rest.split()) == "en fr es de alternatives* One of the alternatives, as it was declared"
 
 
 def test_show_tells_parameters_with_their_ranges_and_examples(monkeypatch):

@@ -134,6 +134,31 @@ def test_a_hotword_call_tells_the_end_of_each_phrase():
     assert account.fired == second
 
 
+def test_a_hotword_that_speech_follows_had_the_silence_of_a_match():
+    engine = telling("yes", "yes please")
+    account = recognise(
+        ANSWER + silence(0.5) + voice(0.6), engine, "builtin:speech/boolean", recognition_mode="hotword"
+    )
+    first, second = [timer for timer in account.timers if timer.name.startswith("speech_")]
+    assert (first.name, first.fired) == ("speech_complete_timeout", False)
+    assert account.fired == second
+
+
+@pytest.mark.parametrize("changes", [{"confidence_threshold": 0.95}, {"hotword_min_duration": 3000}])
+def test_a_hotword_too_doubtful_or_too_short_has_the_silence_of_other_words(changes):
+    account = recognise(
+        ANSWER,
+        telling("yes"),
+        "builtin:speech/boolean",
+        recognition_mode="hotword",
+        hotword_max_duration=4000,
+        **changes,
+    )
+    assert account.cause is CompletionCause.HOTWORD_MAXTIME
+    (phrase,) = [timer for timer in account.timers if timer.name.startswith("speech_")]
+    assert (phrase.name, phrase.fired) == ("speech_incomplete_timeout", True)
+
+
 def test_a_hotword_that_never_comes_fires_its_own_timer():
     account = recognise(
         ANSWER, telling("good morning"), "builtin:speech/boolean", recognition_mode="hotword", hotword_max_duration=3000
