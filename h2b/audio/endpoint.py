@@ -62,7 +62,9 @@ class EndpointSettings:
     start_pitched_ms: int = field(default=40, validator=[validators.ge(0), fits_window])
     """Voiced time with pitch that must be part of it: every word has a vowel, breath has none."""
     resume_voiced_ms: int = field(default=160, validator=[validators.ge(20), fits_window])
-    """Voiced time in the window that resumes speech. No pitch is asked for: here a lost word costs more than noise."""
+    """Voiced time in the window that resumes speech without any pitch: a last "s" or "f" counts."""
+    resume_pitched_ms: int = field(default=60, validator=[validators.ge(20), fits_window])
+    """Voiced time with pitch that resumes speech sooner: here a lost word costs more than noise, and clicks have none."""
     click_ms: int = time_ms(40)
     """Voiced time in the window that does not yet interrupt a silence on its way to a pause."""
     pause_ms: int = field(default=200, validator=validators.ge(20))
@@ -151,6 +153,7 @@ class Endpointer:
         self._start_voiced = frames_in(settings.start_voiced_ms)
         self._start_pitched = frames_in(settings.start_pitched_ms)
         self._resume_voiced = frames_in(settings.resume_voiced_ms)
+        self._resume_pitched = frames_in(settings.resume_pitched_ms)
         self._click = frames_in(settings.click_ms)
         self._pause = frames_in(settings.pause_ms)
         self._pre_roll = frames_in(settings.pre_roll_ms)
@@ -216,8 +219,7 @@ class Endpointer:
     def _in_silence(self, voted: VotedFrame) -> list[EndpointEvent]:
         self._window.append(voted)
         self._held.append(voted)
-        pitched_frames = sum(voted.pitched for voted in self._window)
-        if self._voiced_frames() < self._start_voiced or pitched_frames < self._start_pitched:
+        if self._voiced_frames() < self._start_voiced or self._pitched_frames() < self._start_pitched:
             return []
         onset = self._onset()
         self._enter_speech(voted)
@@ -245,7 +247,7 @@ class Endpointer:
 
     def _in_pause(self, voted: VotedFrame) -> list[EndpointEvent]:
         events = self._hear_silence(voted)
-        if self._voiced_frames() >= self._resume_voiced:
+        if self._voiced_frames() >= self._resume_voiced or self._pitched_frames() >= self._resume_pitched:
             onset = self._onset()
             self._enter_speech(voted)
             events += [SpeechResumed(onset, voted.frame.end), *self._release(onset, self._gap_end)]
@@ -266,6 +268,14 @@ class Endpointer:
 
     def _voiced_frames(self) -> int:
         return sum(voted.voiced for voted in self._window)
+
+    def _pitched_frames(self) -> int:
+        return sum(voted.pitched for voted in self._window)
+
+    @property
+    def may_start(self) -> bool:
+        """Whether the last two frames hold a vote for speech: it may be starting, or resuming, at this moment."""
+        return any(voted.voiced for voted in list(self._window)[-2:])
 
     def _onset(self) -> int:
         """First sample of the run of votes that reaches into the window."""

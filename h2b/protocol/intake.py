@@ -84,6 +84,11 @@ class Intake:
         voiced = self._vad.is_voiced(frame)
         return frame, voiced, self._endpointer.push(frame, voiced, self._vad.is_pitched)
 
+    @property
+    def may_start(self) -> bool:
+        """Whether speech may be starting, or resuming, at this moment."""
+        return self._endpointer.may_start
+
     def wake_at(self, position: float) -> float:
         """Monotonic time at which `position` is reached if the client sends nothing more."""
         return self._arrived_at + max(STALL_SECONDS, position - self._arrived_position)

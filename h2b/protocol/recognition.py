@@ -13,7 +13,8 @@ Theory of operation
     `holds` is true and the intake keeps further frames back: no frame is judged before its time.
  5. Hotword mode sends no START-OF-INPUT, ends only on a complete match, and forgets what was said whenever
     a silence of speech_incomplete_timeout shows that the phrase is over.
- 6. A cap (recognition_timeout, hotword_max_duration, the engine's longest utterance) decodes what was said
+ 6. A timer that waits for silence does not fire while speech may be starting: `BENEFIT_OF_DOUBT_S` at most.
+ 7. A cap (recognition_timeout, hotword_max_duration, the engine's longest utterance) decodes what was said
     so far and then ends whatever the answer: the *Maxtime causes.
 """
 
@@ -33,6 +34,9 @@ MAXIMUM_UTTERANCE_S = 30.0
 """Longest utterance given to an engine, whatever recognition_timeout says: decoding costs grow with it."""
 
 HALF_SAMPLE_S = 0.5 / SAMPLE_RATE
+
+BENEFIT_OF_DOUBT_S = 0.24
+"""The endpointer's window: until then voice has persisted and is speech, or it was nothing."""
 
 SILENCE_STEP_S = 0.1
 """How much silence a stalled client is given at a time while its speech has no end yet."""
@@ -155,18 +159,23 @@ class Recognition:
         self._awaiting = False
         return self.abort(reason)
 
-    def advance(self, position: float) -> list[Effect]:
-        """Time passed without more news: fire what is due."""
+    def advance(self, position: float, may_start: bool = False) -> list[Effect]:
+        """Time passed without more news: fire what is due.
+
+        `may_start` tells that speech may be starting at this moment: the timers that wait for silence then wait
+        `BENEFIT_OF_DOUBT_S` at most, so that nobody is cut off in the first syllable.
+        """
         self.position = position
         if self.outcome is not None or self.holds:
             return []
+        doubt = BENEFIT_OF_DOUBT_S if may_start else 0.0
         if self._speech_start is None and self._first_speech is None:
-            return self._end(CompletionCause.NO_INPUT_TIMEOUT) if self._due(self._no_input_at()) else []
+            return self._end(CompletionCause.NO_INPUT_TIMEOUT) if self._due(self._no_input_at() + doubt) else []
         if self.hotword and self._fed_seconds >= MAXIMUM_UTTERANCE_S:
             return self._forget_phrase()
         if self._due(self._cap_at()):
             return self._reach_cap()
-        if self._verdict is not None and self._paused and self._due(self._silence_ends_at()):
+        if self._verdict is not None and self._paused and self._due(self._silence_ends_at() + doubt):
             return self._end_at_silence()
         return []
 

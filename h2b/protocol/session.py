@@ -292,7 +292,7 @@ class Session:
             for event in events:
                 effects += self._after(self._endpoint_event(event))
             if session.active is not None:
-                effects += self._after(session.active.recognition.advance(position))
+                effects += self._after(session.active.recognition.advance(position, session.intake.may_start))
         return effects
 
     def _endpoint_event(self, event: EndpointEvent) -> list[Effect]:
