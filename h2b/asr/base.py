@@ -51,6 +51,8 @@ class SpeechModel(Protocol):
 
     name: str
     """Becomes `asr_model` on the wire."""
+    family: str
+    """Which calibration of confidences fits: a key of `h2b.asr.confidence.CALIBRATIONS`."""
     languages: tuple[str, ...]
     """Primary subtags."""
     pieces: Sequence[bytes]

@@ -1,28 +1,43 @@
 """From log-probabilities to a confidence between 0 and 1.
 
-Both formulas are calibrated on the whole set of test speech; `docs/discussion/confidence.md` tells how.
+They are calibrated on the whole set of test speech; `docs/discussion/confidence.md` tells how.
 """
 
 import math
+from collections.abc import Mapping
 
-FREE_BIAS, FREE_MEAN = 3.18, 3.38
-"""Logistic regression of "the words are right" on the mean log-probability of a token."""
-
-HELD_BIAS, HELD_MEAN, HELD_GAP = 5.50, 1.49, -1.42
-"""Logistic regression of "in the grammar" on the mean log-probability of a token and on the gap in nats."""
+from attrs import frozen
 
 
-def of_free_words(mean_nats: float) -> float:
-    """Of words no grammar held, from the mean log-probability of a token."""
-    return _logistic(FREE_BIAS + FREE_MEAN * mean_nats)
+@frozen(kw_only=True)
+class Calibration:
+    """Two logistic regressions on log-probabilities in nats, one for each path of the search."""
+
+    free_bias: float
+    free_mean: float
+    """Of the mean log-probability of a token: are the words right?"""
+    held_bias: float
+    held_mean: float
+    held_gap: float
+    """Of the gap between the free words and the grammar's: was it said in the grammar at all?"""
+
+    def of_free_words(self, mean_nats: float) -> float:
+        """Confidence of words no grammar held, from the mean log-probability of a token."""
+        return _logistic(self.free_bias + self.free_mean * mean_nats)
+
+    def of_grammar_words(self, mean_nats: float, gap_nats: float) -> float:
+        """Confidence of words held to a grammar: how likely a token is, less what the free words say better.
+
+        `gap_nats` is the log-probability of the free words less that of the grammar's, over the same audio.
+        """
+        return _logistic(self.held_bias + self.held_mean * mean_nats + self.held_gap * max(0.0, gap_nats))
 
 
-def of_grammar_words(mean_nats: float, gap_nats: float) -> float:
-    """Of words held to a grammar: how likely a token is on average, less what the free words say better.
-
-    `gap_nats` is the log-probability of the free words less that of the grammar's, over the same audio.
-    """
-    return _logistic(HELD_BIAS + HELD_MEAN * mean_nats + HELD_GAP * max(0.0, gap_nats))
+CALIBRATIONS: Mapping[str, Calibration] = {
+    "moonshine": Calibration(free_bias=3.18, free_mean=3.38, held_bias=5.50, held_mean=1.49, held_gap=-1.42),
+    "whisper": Calibration(free_bias=3.18, free_mean=3.38, held_bias=7.57, held_mean=6.83, held_gap=-0.79),
+}
+"""By family of models. Whisper hears words in noise: its mean tells more, and the gap less."""
 
 
 def _logistic(x: float) -> float:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from h2b.asr.automaton import TokenAutomaton, Vocabulary
 from h2b.asr.base import Samples, SpeechModel, UtteranceRequest
-from h2b.asr.confidence import of_free_words, of_grammar_words
+from h2b.asr.confidence import CALIBRATIONS
 from h2b.grammar.kinds import KINDS
 from h2b.grammar.registry import ActiveGrammar, primary_subtag
 from h2b.language import language, normalise
@@ -30,6 +30,12 @@ from h2b.model.results import Hypothesis, Path, Recognised
 MODEL_RATE = 16000
 MAXIMUM_GRAMMARS_KEPT = 200
 """Compiled grammars a worker keeps, most recently used."""
+
+LOUD_PERCENTILE = 99.5
+USUAL_LOUDNESS = 0.3
+"""What the loudest half per cent of samples exceed, of full scale, after levelling."""
+MAXIMUM_GAIN = 20.0
+"""26 dB: what is quieter is no speech."""
 
 
 @frozen
@@ -198,6 +204,14 @@ def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return result
 
 
+def levelled(samples: Samples) -> NDArray[np.float32]:
+    """The audio at the loudness models are used to: quiet lines are amplified, loud ones turned down."""
+    audio = samples.astype(np.float32) / 32768
+    loudness = float(np.percentile(np.abs(audio), LOUD_PERCENTILE)) if len(audio) else 0.0
+    gain = min(MAXIMUM_GAIN, USUAL_LOUDNESS / loudness) if loudness > 0 else 1.0
+    return np.clip(audio * np.float32(gain), -1.0, 1.0)
+
+
 @define
 class _Loaded:
     """A model and what is derived from it once."""
@@ -236,7 +250,7 @@ class DecodingEngine:
         began = time.process_time()
         loaded = self._load(request.language)
         automaton = self._automaton(loaded, request.grammars)
-        audio = soxr.resample(samples.astype(np.float32) / 32768, SAMPLE_RATE, MODEL_RATE)
+        audio = soxr.resample(levelled(samples), SAMPLE_RATE, MODEL_RATE)
         encoding = loaded.model.encode(audio, primary_subtag(request.language), automaton is not None)
         search = BeamSearch(loaded.model, loaded.silent, automaton, self._search, request.n_best)
         free, held = search.run(encoding, len(samples) / SAMPLE_RATE)
@@ -274,15 +288,16 @@ class DecodingEngine:
 
 def _hypotheses(model: SpeechModel, free: list[Beam], held: list[Beam]) -> Iterator[Hypothesis]:
     likeliest = free[0].log_probability if free else 0.0
+    calibration = CALIBRATIONS[model.family]
     for path, beams in ((Path.GRAMMAR, held), (Path.FREE, free)):
         for beam in beams:
             mean = beam.log_probability / (len(beam.tokens) + 1)
             yield Hypothesis(
                 transcript=words_of(b"".join(model.pieces[token] for token in beam.tokens)),
                 confidence=(
-                    of_free_words(mean)
+                    calibration.of_free_words(mean)
                     if path is Path.FREE
-                    else of_grammar_words(mean, likeliest - beam.log_probability)
+                    else calibration.of_grammar_words(mean, likeliest - beam.log_probability)
                 ),
                 path=path,
                 log_probability=beam.log_probability,

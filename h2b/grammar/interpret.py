@@ -4,7 +4,7 @@ The two searches of the decoder arrive together: the words as they are (`Path.FR
 grammars (`Path.GRAMMAR`). Both score the same audio under the same model, so their log-probabilities compare
 directly (engines reference, section 9), and the engine makes the gap between them part of its confidence. So the
 grammar's reading counts where it is credible at all; otherwise callers wrapped their answer, and the value is
-looked for in the free words. What is found in both ways is ranked by confidence.
+looked for in the free words.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +18,9 @@ from h2b.model.results import Alternative, Hypothesis, Interpretation, MatchClas
 
 CREDIBLE = 0.2
 """Confidence below which words held to a grammar only tell what the grammar would have liked to hear."""
+
+LIKELY = 0.5
+"""Confidence from which words held to a grammar win over what can be found in the free words."""
 
 
 @frozen
@@ -46,21 +49,24 @@ class Verdict:
 def interpret(hypotheses: Sequence[Hypothesis], grammars: Sequence[ActiveGrammar], n_best: int = 1) -> Verdict:
     """The verdict on an utterance. Hypotheses come best first, of each path; grammars in order of priority.
 
-    A complete match of any hypothesis beats a partial one; among equals the surer one, then the better hypothesis,
-    then the earlier grammar wins. Without a match the alternatives are the words heard.
+    A complete match of any hypothesis beats a partial one; then a likely one of a grammar's path beats what is found
+    in free words; among equals the surer one, then the better hypothesis, then the earlier grammar wins.
+    Without a match the alternatives are the words heard.
     """
     credible = [h for h in hypotheses if h.path is Path.FREE or h.confidence >= CREDIBLE]
     matches = [match for hypothesis in credible for match in _matches(hypothesis, grammars)]
     for complete, match in ((True, MatchClass.COMPLETE), (False, MatchClass.PARTIAL)):
         found = [m for m in matches if m.interpretation and m.interpretation.complete is complete]
         if found:
-            return Verdict(match, _distinct(sorted(found, key=_confidence, reverse=True))[:n_best])
+            return Verdict(match, _distinct(sorted(found, key=_rank, reverse=True))[:n_best])
     return Verdict(MatchClass.NONE, tuple(_words_heard(hypotheses, grammars))[:n_best])
 
 
-def _confidence(alternative: Alternative) -> float:
+def _rank(alternative: Alternative) -> tuple[bool, float]:
+    """The grammar's own reading of all that was said before a value found somewhere in the free words."""
     assert alternative.interpretation is not None
-    return alternative.interpretation.confidence
+    held = alternative.hypothesis.path is Path.GRAMMAR and alternative.hypothesis.confidence >= LIKELY
+    return held, alternative.interpretation.confidence
 
 
 def _words_heard(hypotheses: Sequence[Hypothesis], grammars: Sequence[ActiveGrammar]) -> Iterator[Alternative]:

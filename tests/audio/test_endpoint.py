@@ -26,6 +26,10 @@ from h2b.model.formats import AudioFormat
 from .signals import clicks, comfort_noise, cut, frames, hum, joined, noise, silence, vowel
 
 
+DRAWN = EndpointSettings(pause_ms=200, pre_roll_ms=200)
+"""The times the lines below are drawn for: a pause after ten frames, ten frames of pre-roll."""
+
+
 def numbered(index: int) -> Frame:
     return Frame(np.full(160, index, np.int16), index * 160)
 
@@ -33,7 +37,7 @@ def numbered(index: int) -> Frame:
 class Line:
     """An endpointer, and what came out of it."""
 
-    def __init__(self, settings: EndpointSettings | None = None) -> None:
+    def __init__(self, settings: EndpointSettings = DRAWN) -> None:
         self.endpointer = Endpointer(settings)
         self.events: list[EndpointEvent] = []
         self.next_frame = 0

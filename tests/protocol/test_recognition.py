@@ -2,6 +2,7 @@
 
 import pytest
 
+from h2b.audio.endpoint import EndpointSettings
 from h2b.model.causes import CompletionCause
 from h2b.model.names import EventName
 from h2b.model.params import Parameters
@@ -96,7 +97,7 @@ def test_decoding_starts_at_the_pause_and_not_at_the_timeout(line: Line) -> None
     line.recognize(speech_complete_timeout=1200)
     spoken(line)
     asked = line.decodes[0][0] - 100.0
-    assert asked == pytest.approx(1.0 + 1.5 + 0.2, abs=TOLERANCE)
+    assert asked == pytest.approx(1.0 + 1.5 + EndpointSettings().pause_ms / 1000, abs=TOLERANCE)
 
 
 def test_nobody_speaking_is_no_input_after_no_input_timeout(line: Line) -> None:

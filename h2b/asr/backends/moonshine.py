@@ -137,6 +137,7 @@ class Moonshine:
     name = "moonshine-base-en-int8"
     languages: tuple[str, ...] = ("en",)
     end_token = _END_TOKEN
+    family = "moonshine"
     tokens_per_second = 6.5
 
     def __init__(self, folder: Path) -> None:

@@ -129,6 +129,7 @@ def load(report: Callable[[str], None], directory: Path | None = None) -> "Whisp
 class Whisper:
     """Whisper under the `SpeechModel` contract; `folder` is what the conversion wrote. One thread at a time."""
 
+    family = "whisper"
     tokens_per_second = 8.0
     """Right answers of the test speech reach 4.8."""
 

@@ -4,7 +4,7 @@ Owns the examples' texts. Must not know pages.
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -15,17 +15,7 @@ from h2b.audio.files import read_audio
 from h2b.audio.framing import encode_samples
 from h2b.grammar.catalogue import load_catalogue
 from h2b.model.formats import SAMPLE_RATE, AudioFormat
-from h2b.model.messages import (
-    Close,
-    Command,
-    DefineGrammar,
-    GetParams,
-    Open,
-    Recognize,
-    SetParams,
-    StartInputTimers,
-    Stop,
-)
+from h2b.model.messages import Command
 from h2b.model.results import Hypothesis, Recognised
 from h2b.protocol.effects import Decode, Effect, Send
 from h2b.protocol.session import Session, Setting, State
@@ -33,7 +23,7 @@ from h2b.wire.json import Unreadable, decode, encode, encode_command
 
 LANGUAGES = {"en": "", "fr": "speech model weights are missing"}
 DIGITS = "builtin:speech/spelling/digits?length=4"
-SPOKEN = "my code is four seven one two"
+SPOKEN = "hello my code is four seven one two thanks"
 RECORDING = "code.wav"
 
 
@@ -74,11 +64,14 @@ class Conversation:
             self._perform(self._session.refuse(unreadable.error, unreadable.request_id))
         return self.frames[-1]
 
-    def play(self, recording: str = RECORDING, silence_s: float = 6.0) -> str:
-        """Send a recording of the package and silence after it, or silence alone; the last event it caused."""
-        speech = encode_samples(read_audio(str(files("h2b") / "demo" / recording)), AudioFormat.LINEAR)
-        self._perform(self._session.receive_audio(speech if recording else b"", now=0.0))
-        self._perform(self._session.receive_audio(bytes(2 * round(silence_s * SAMPLE_RATE)), now=0.0))
+    def speak(self) -> None:
+        """Send the recording that comes with the package."""
+        samples = read_audio(str(files("h2b") / "demo" / RECORDING))
+        self._perform(self._session.receive_audio(encode_samples(samples, AudioFormat.LINEAR), now=0.0))
+
+    def wait(self, seconds: float = 6.0) -> str:
+        """Send silence; the last event."""
+        self._perform(self._session.receive_audio(bytes(2 * round(seconds * SAMPLE_RATE)), now=0.0))
         return self.frames[-1]
 
     def _perform(self, effects: Sequence[Effect]) -> None:

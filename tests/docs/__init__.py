@@ -1,0 +1,1 @@
+"""What the pages show is what the code does."""
