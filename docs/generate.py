@@ -36,7 +36,7 @@ PARTS: Mapping[str, Callable[[str], str]] = {
 }
 """Name of a part -> what writes it, given the words after the name."""
 
-MARKED = re.compile(r"(<!-- generated: (\S+) ?(.*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+MARKED = re.compile(r"^(<!-- generated: (\S+)(?: (.+))? -->\n)(?:(?!<!-- ).*\n)*?(<!-- end -->)$", re.MULTILINE)
 
 
 def pages() -> Iterator[Path]:
@@ -47,7 +47,7 @@ def pages() -> Iterator[Path]:
 
 def renewed(text: str) -> str:
     """A page's text with every generated part as the code has it now. Raises KeyError for an unknown part."""
-    return MARKED.sub(lambda match: f"{match[1]}{PARTS[match[2]](match[3]).rstrip()}\n{match[5]}", text)
+    return MARKED.sub(lambda match: f"{match[1]}{PARTS[match[2]](match[3] or '').rstrip()}\n{match[4]}", text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -26,7 +26,7 @@ from h2b.wire.vocabulary import JSON
 from parts.conversation import DIGITS, SPOKEN, Conversation
 from parts.markdown import block, code, table
 
-SHORT_LINE = 170
+SHORT_LINE = 200
 """Characters of JSON that stand in one line."""
 
 STATES = {State.NO_SESSION: "no session", State.IDLE: "idle session", State.RECOGNITION: "recognition"}

@@ -189,7 +189,7 @@ def carriers(bench: Bench, rows: Sequence[Row], verbose: bool) -> None:
                 verdict, _, hypotheses = bench.heard(answer, GRAMMAR_OF_KIND["digits"], samples)
                 right.append(comparable(value_of(verdict)) == expected)
                 if verbose and not right[-1]:
-                    heard = [hypothesis.transcript for hypothesis in hypotheses]
+                    heard = [f"{h.path.value} {h.confidence:.2f} {h.transcript}" for h in hypotheses]
                     print(f"BAD {prompt.transcript!r} + {expected} -> {value_of(verdict)} {heard}")
         if right:
             print(f"carrier phrases, {code}: {sum(right)}/{len(right)} {np.mean(right):.1%}")

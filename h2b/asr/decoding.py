@@ -37,6 +37,11 @@ USUAL_LOUDNESS = 0.3
 MAXIMUM_GAIN = 20.0
 """26 dB: what is quieter is no speech."""
 
+LONGEST_LOOP = 16
+LOOP_ROUNDS = 3
+LOOP_TOKENS = 12
+"""The same up to 16 tokens three times over, 12 tokens at least: no caller, but a model that has lost its place."""
+
 
 @frozen
 class Search:
@@ -167,6 +172,11 @@ class BeamSearch:
             masked = np.where(self._silent, -np.inf, row)
             best = np.argpartition(-masked, width)[:width]
             grown += [_longer(beam, int(token), float(row[token]), FREE) for token in best]
+        looping = [short for beam in grown if (short := without_loop(beam)) is not None]
+        if looping:
+            # The model is stuck: what it says from here on is the same again.
+            self._free.give_up(looping)
+            return []
         return self._free.choose(grown, ended, width, last)
 
     def _grow_held(self, beams: list[Beam], scores: NDArray[np.float32]) -> list[Beam]:
@@ -188,6 +198,20 @@ class BeamSearch:
             best = np.argpartition(-allowed, few - 1)[:few]
             grown += [_longer(beam, int(tokens[i]), float(allowed[i]), int(states[i])) for i in best]
         return self._held.choose(grown, ended, self._width, last=False)
+
+
+def without_loop(beam: Beam) -> Beam | None:
+    """The beam cut after the first round of a loop it ends in, or None where it does not loop.
+
+    Its log-probability is shared out evenly over the tokens: rounds of a loop cost next to nothing.
+    """
+    tokens = beam.tokens
+    for period in range(1, LONGEST_LOOP + 1):
+        rounds = max(LOOP_ROUNDS, -(-LOOP_TOKENS // period))
+        if len(tokens) >= rounds * period and tokens[-rounds * period :] == tokens[-period:] * rounds:
+            kept = len(tokens) - (rounds - 1) * period
+            return evolve(beam, tokens=tokens[:kept], log_probability=beam.log_probability * kept / len(tokens))
+    return None
 
 
 def _ended(beam: Beam, row: NDArray[np.float32], end_token: int) -> Beam:

@@ -7,6 +7,7 @@ grammar's reading counts where it is credible at all; otherwise callers wrapped 
 looked for in the free words.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from attrs import evolve, field, frozen
@@ -20,7 +21,9 @@ CREDIBLE = 0.2
 """Confidence below which words held to a grammar only tell what the grammar would have liked to hear."""
 
 LIKELY = 0.5
-"""Confidence from which words held to a grammar win over what can be found in the free words."""
+NEAR_NATS = 2.5
+"""Words held to a grammar win over what can be found in the free words when they are this likely by themselves and no
+further below the free words: bare answers lie within 2.2 nats on the recordings, wrapped ones mostly beyond."""
 
 
 @frozen
@@ -54,19 +57,22 @@ def interpret(hypotheses: Sequence[Hypothesis], grammars: Sequence[ActiveGrammar
     Without a match the alternatives are the words heard.
     """
     credible = [h for h in hypotheses if h.path is Path.FREE or h.confidence >= CREDIBLE]
+    likeliest = max((h.log_probability for h in hypotheses if h.path is Path.FREE), default=-math.inf)
     matches = [match for hypothesis in credible for match in _matches(hypothesis, grammars)]
     for complete, match in ((True, MatchClass.COMPLETE), (False, MatchClass.PARTIAL)):
         found = [m for m in matches if m.interpretation and m.interpretation.complete is complete]
         if found:
-            return Verdict(match, _distinct(sorted(found, key=_rank, reverse=True))[:n_best])
+            ranked = sorted(found, key=lambda alternative: _rank(alternative, likeliest), reverse=True)
+            return Verdict(match, _distinct(ranked)[:n_best])
     return Verdict(MatchClass.NONE, tuple(_words_heard(hypotheses, grammars))[:n_best])
 
 
-def _rank(alternative: Alternative) -> tuple[bool, float]:
+def _rank(alternative: Alternative, likeliest: float) -> tuple[bool, float]:
     """The grammar's own reading of all that was said before a value found somewhere in the free words."""
     assert alternative.interpretation is not None
-    held = alternative.hypothesis.path is Path.GRAMMAR and alternative.hypothesis.confidence >= LIKELY
-    return held, alternative.interpretation.confidence
+    heard = alternative.hypothesis
+    near = heard.confidence >= LIKELY and likeliest - heard.log_probability <= NEAR_NATS
+    return heard.path is Path.GRAMMAR and near, alternative.interpretation.confidence
 
 
 def _words_heard(hypotheses: Sequence[Hypothesis], grammars: Sequence[ActiveGrammar]) -> Iterator[Alternative]:

@@ -25,6 +25,18 @@ def test_the_generated_parts_are_what_the_code_says() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_generated_part_has_an_end_and_something_in_it(page: Path) -> None:
+    lines = page.read_text("utf-8").splitlines()
+    marks = [
+        (number, line) for number, line in enumerate(lines) if line.startswith(("<!-- generated: ", "<!-- end -->"))
+    ]
+    for (start, opening), (end, closing) in zip(marks[::2], marks[1::2], strict=True):
+        assert opening.startswith("<!-- generated: "), start + 1
+        assert closing == "<!-- end -->", end + 1
+        assert end > start + 1, start + 1
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_link_leads_somewhere(page: Path) -> None:
     for target in links(page):
         path, _, anchor = target.partition("#")
