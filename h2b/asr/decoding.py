@@ -37,6 +37,8 @@ USUAL_LOUDNESS = 0.3
 MAXIMUM_GAIN = 20.0
 """26 dB: what is quieter is no speech."""
 
+MAXIMUM_FREE_BEAMS = 4
+"""Free beams for an n-best list: wrapped answers have their alternatives in the free words."""
 LONGEST_LOOP = 16
 LOOP_ROUNDS = 3
 LOOP_TOKENS = 12
@@ -123,7 +125,8 @@ class BeamSearch:
         self._silent = silent
         self._automaton = automaton
         self._search = search
-        self._free = Finished(min(n_best, search.free_beams))
+        self._free_width = max(search.free_beams, min(n_best, MAXIMUM_FREE_BEAMS))
+        self._free = Finished(self._free_width)
         self._held = Finished(n_best if automaton else 0)
         self._width = max(search.beams, n_best + 1)
 
@@ -161,7 +164,7 @@ class BeamSearch:
 
     def _grow_free(self, beams: list[Beam], scores: NDArray[np.float32], first: bool, last: bool) -> list[Beam]:
         """The likeliest words; their end counts only where nothing else is likelier."""
-        width = self._search.free_beams
+        width = self._free_width
         grown: list[Beam] = []
         ended: list[Beam] = []
         for beam in beams:

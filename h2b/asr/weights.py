@@ -65,7 +65,7 @@ def prepared(
     Raises:
         EngineError: a source cannot be read or the cache cannot be written; and what `build` raises.
     """
-    folder = (cache_folder or _cache_folder()) / "models" / f"{name}-{_key(sources, version)}"
+    folder = (cache_folder or default_cache_folder()) / "models" / f"{name}-{_key(sources, version)}"
     if folder.is_dir():
         return folder
     try:
@@ -79,7 +79,7 @@ def prepared(
     return folder
 
 
-def _cache_folder() -> Path:
+def default_cache_folder() -> Path:
     if own := os.environ.get("H2B_CACHE"):
         return Path(own)
     shared = os.environ.get("XDG_CACHE_HOME")

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from h2b.asr.engines import available_languages, load_engine
-from h2b.asr.weights import _cache_folder as cache_folder
+from h2b.asr.weights import default_cache_folder
 from h2b.cli.main import Verb, Verbs
 from h2b.cli.terminal import configuration_option, console, table
 from h2b.config import load_configuration
@@ -56,4 +56,4 @@ def prepare_models(languages: tuple[str, ...], configuration_file: Path | None) 
         options["languages"] = wanted
     engine = load_engine(options, lambda line: click.echo(line, err=True))
     click.echo(f"ready: {' '.join(engine.languages)}")
-    click.echo(f"weights: {cache_folder() / 'models'}")
+    click.echo(f"weights: {default_cache_folder() / 'models'}")

@@ -6,6 +6,7 @@ Frame n holds only the number n, so the audio given can be read off. Spaces are 
 
 import numpy as np
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -182,7 +183,7 @@ def test_a_last_sound_without_vowel_does_resume_it() -> None:
 
 
 def test_a_longer_pause_than_hangover_holds_the_rest_back() -> None:
-    line = Line(EndpointSettings(pause_ms=400)).hear(QUIET + WORD + "." * 15)
+    line = Line(evolve(DRAWN, pause_ms=400)).hear(QUIET + WORD + "." * 15)
     assert line.audio == list(range(10, 42))
     assert line.hear("###").audio == list(range(10, 50))
     assert line.hear("." * 20).turns[-1] == ("SpeechPaused", 50, 70)
@@ -325,4 +326,4 @@ def test_a_hasty_word_is_heard(words_frames: int) -> None:
     events = heard([encode_samples(sound, AudioFormat.G711A)])
     end = 8000 + words_frames * 160
     turns = [event for event in events if not isinstance(event, SpeechAudio)]
-    assert turns == [SpeechStarted(8000, 8000 + 8 * 160), SpeechPaused(end, end + 10 * 160)]
+    assert turns == [SpeechStarted(8000, 8000 + 8 * 160), SpeechPaused(end, end + 15 * 160)]

@@ -74,7 +74,7 @@ def test_a_vote_is_kept_for_each_frame_up_to_the_end():
 
 
 def test_the_engine_is_asked_at_each_pause_for_all_that_was_said():
-    answers = TellingEngine(lambda seconds: "four seven" if seconds < 1.5 else "four seven one two")
+    answers = TellingEngine(lambda seconds: "four seven" if seconds < 1.8 else "four seven one two")
     account = recognise(ANSWER + silence(0.5) + voice(1.0), answers)
     first, second = account.decodings
     pauses = [event for event in account.endpoints if isinstance(event, SpeechPaused)]
@@ -85,7 +85,7 @@ def test_the_engine_is_asked_at_each_pause_for_all_that_was_said():
 
 
 def test_silence_that_speech_broke_did_not_fire():
-    answers = TellingEngine(lambda seconds: "four seven" if seconds < 1.5 else "four seven one two")
+    answers = TellingEngine(lambda seconds: "four seven" if seconds < 1.8 else "four seven one two")
     account = recognise(ANSWER + silence(0.5) + voice(1.0), answers)
     broken, fired = [timer for timer in account.timers if timer.name.startswith("speech_")]
     assert (broken.name, broken.limit_ms, broken.fired) == ("speech_incomplete_timeout", 1500, False)

@@ -76,7 +76,7 @@ def test_votes_stand_over_the_voice():
 
 
 def test_decodings_show_what_was_found_and_their_tips_what_was_heard():
-    answers = TellingEngine(lambda seconds: "four seven" if seconds < 1.5 else "four seven one two")
+    answers = TellingEngine(lambda seconds: "four seven" if seconds < 1.8 else "four seven one two")
     tree = picture(recognise(ANSWER + silence(0.5) + voice(1.0), answers))
     assert 'partial "47"' in texts(tree)
     assert 'complete "4712"' in texts(tree)

@@ -17,6 +17,8 @@ from h2b.grammar.kinds import KINDS
 from h2b.model.errors import ConfigurationError
 from tests.docs.pages import PAGES, ROOT, SAMPLES, Block, anchors, blocks, links, name_of
 
+BEGIN, END = "<!-- generated: ", "<!-- end -->"
+
 
 def test_the_generated_parts_are_what_the_code_says() -> None:
     command = [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"]
@@ -27,12 +29,10 @@ def test_the_generated_parts_are_what_the_code_says() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_generated_part_has_an_end_and_something_in_it(page: Path) -> None:
     lines = page.read_text("utf-8").splitlines()
-    marks = [
-        (number, line) for number, line in enumerate(lines) if line.startswith(("<!-- generated: ", "<!-- end -->"))
-    ]
+    marks = [(number, line) for number, line in enumerate(lines) if line.startswith((BEGIN, END))]
     for (start, opening), (end, closing) in zip(marks[::2], marks[1::2], strict=True):
-        assert opening.startswith("<!-- generated: "), start + 1
-        assert closing == "<!-- end -->", end + 1
+        assert opening.startswith(BEGIN), start + 1
+        assert closing == END, end + 1
         assert end > start + 1, start + 1
 
 
