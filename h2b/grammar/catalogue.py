@@ -37,8 +37,11 @@ for _strict in (str, bool):
 
 
 def shipped_folder() -> Path:
-    """The folder of the presets that come with the package."""
-    return Path(str(files("h2b.grammars")))
+    """The folder of the presets that come with the package, or stand beside it in a checkout."""
+    try:
+        return Path(str(files("h2b.grammars")))
+    except ModuleNotFoundError:
+        return Path(str(files("h2b"))).parent / "grammars"
 
 
 def load_catalogue(folders: Iterable[Path] = (), languages: Mapping[str, str] | None = None) -> Registry:

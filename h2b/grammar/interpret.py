@@ -63,7 +63,7 @@ def interpret(hypotheses: Sequence[Hypothesis], grammars: Sequence[ActiveGrammar
         found = [m for m in matches if m.interpretation and m.interpretation.complete is complete]
         if found:
             ranked = sorted(found, key=lambda alternative: _rank(alternative, likeliest), reverse=True)
-            return Verdict(match, _distinct(ranked)[:n_best])
+            return Verdict(match, _n_best(ranked, n_best))
     return Verdict(MatchClass.NONE, tuple(_words_heard(hypotheses, grammars))[:n_best])
 
 
@@ -104,10 +104,26 @@ def _spelled_out(hypothesis: Hypothesis, spoken: Language) -> Hypothesis:
     return evolve(hypothesis, transcript=spoken.spell_out(hypothesis.transcript))
 
 
-def _distinct(alternatives: Iterable[Alternative]) -> tuple[Alternative, ...]:
-    """One alternative for each value of each grammar: the first, which is the best."""
-    kept: dict[tuple[str, str], Alternative] = {}
-    for alternative in alternatives:
+def _n_best(ranked: Sequence[Alternative], length: int) -> tuple[Alternative, ...]:
+    """The best, and others by confidence: other values first, then other words for the same values."""
+    values: set[tuple[str, str]] = set()
+    words: set[tuple[str, str, str]] = set()
+    fresh: list[Alternative] = []
+    rest: list[Alternative] = []
+    for alternative in ranked:
         assert alternative.interpretation is not None
-        kept.setdefault((alternative.grammar_uri, repr(alternative.interpretation.value)), alternative)
-    return tuple(kept.values())
+        value = (alternative.grammar_uri, repr(alternative.interpretation.value))
+        said = (*value, alternative.hypothesis.transcript)
+        if value not in values:
+            fresh.append(alternative)
+        elif said not in words:
+            rest.append(alternative)
+        values.add(value)
+        words.add(said)
+    best, *others = (fresh + rest)[:length]
+    return (best, *sorted(others, key=_confidence, reverse=True))
+
+
+def _confidence(alternative: Alternative) -> float:
+    assert alternative.interpretation is not None
+    return alternative.interpretation.confidence

@@ -26,7 +26,6 @@ from h2b.model.formats import AudioFormat
 
 from .signals import clicks, comfort_noise, cut, frames, hum, joined, noise, silence, vowel
 
-
 DRAWN = EndpointSettings(pause_ms=200, pre_roll_ms=200)
 """The times the lines below are drawn for: a pause after ten frames, ten frames of pre-roll."""
 

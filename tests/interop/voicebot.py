@@ -1,4 +1,4 @@
-"""A voicebot as the vendor's examples write them: the unchanged SDK, a socket, and a thread that never stops streaming."""
+"""A voicebot as the vendor writes them: the unchanged SDK, a socket, and a thread that never stops streaming."""
 
 import threading
 import time

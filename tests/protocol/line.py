@@ -1,4 +1,4 @@
-"""A telephone line for tests of the session machine: audio made of tones, time made of numbers, answers from a script."""
+"""A telephone line for tests of the session machine: audio of tones, time of numbers, answers from a script."""
 
 from collections.abc import Callable, Sequence
 
