@@ -218,7 +218,16 @@ def _with_table(current: Any, name: str, table: Mapping[str, Any], source: _Sour
         except ValueError as error:
             raise source.refuse(f"{key} in [{name}]: {error}", name, key) from error
         changes[key] = source.resolve(value) if known[key].metadata.get("path") else value
-    return evolve(current, **changes)
+    try:
+        return evolve(current, **changes)
+    except ValueError as error:
+        raise source.refuse(f"[{name}]: {error}", name, _blamed(str(error), changes)) from error
+
+
+def _blamed(text: str, changes: Mapping[str, Any]) -> str | None:
+    """The key whose value a record refused: the first one its complaint names."""
+    named = [key for key in changes if key in text]
+    return min(named, key=text.index) if named else None
 
 
 def _parameter(name: str, raw: Any) -> Any:

@@ -197,3 +197,11 @@ def test_every_default_can_be_written_in_the_file() -> None:
 
 def test_docs_are_the_texts_below_the_attributes() -> None:
     assert attribute_docs(LogSettings)["level"] == "Least important lines to show."
+
+
+def test_a_value_the_endpointer_refuses_is_refused_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "h2b.toml"
+    file.write_text("[endpointing]\npause_ms = 300\nstart_window_ms = 0\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        load_configuration(file)
+    assert str(caught.value) == f"{file}:3: [endpointing]: 'start_window_ms' must be >= 20: 0"

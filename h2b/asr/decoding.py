@@ -77,12 +77,15 @@ class Finished:
     """Ended hypotheses of one path, best first, and how many are wanted."""
 
     wanted: int
+    said: Callable[[Beam], str]
+    """The words of a beam: each is kept once, however the model writes them ("1 2", "one two", "One, two.")."""
     beams: list[Beam] = field(factory=list)
 
     def add(self, beam: Beam) -> None:
-        self.beams.append(beam)
-        self.beams.sort(key=lambda ended: -ended.log_probability)
-        del self.beams[self.wanted :]
+        best: dict[str, Beam] = {}
+        for ended in sorted([*self.beams, beam], key=lambda ended: -ended.log_probability):
+            best.setdefault(self.said(ended), ended)
+        self.beams = list(best.values())[: self.wanted]
 
     def choose(self, grown: list[Beam], ended: list[Beam], width: int, last: bool) -> list[Beam]:
         """Keep the best beams of a step. Ending is one choice among others: an end that would not be among the
@@ -119,16 +122,23 @@ class BeamSearch:
         silent: NDArray[np.bool_],
         automaton: TokenAutomaton | None,
         search: Search,
-        n_best: int,
+        request: UtteranceRequest,
     ) -> None:
         self._model = model
         self._silent = silent
         self._automaton = automaton
         self._search = search
+        n_best = request.n_best
+        spoken = language(request.language)
+
+        def said(beam: Beam) -> str:
+            return spoken.spell_out(words_of(text_of(model, beam)))
+
         self._free_width = max(search.free_beams, min(n_best, MAXIMUM_FREE_BEAMS))
-        self._free = Finished(self._free_width)
-        self._held = Finished(n_best if automaton else 0)
-        self._width = max(search.beams, n_best + 1)
+        self._free = Finished(self._free_width, said)
+        self._held = Finished(n_best if automaton else 0, said)
+        # One answer comes in several spellings: alternatives to it need room beside them.
+        self._width = search.beams if n_best == 1 else search.beams + 2 * n_best
 
     def run(self, encoding: Any, seconds: float) -> tuple[list[Beam], list[Beam]]:
         """Ended hypotheses of the free words and of the grammar, best first."""
@@ -279,7 +289,7 @@ class DecodingEngine:
         automaton = self._automaton(loaded, request.grammars)
         audio = soxr.resample(levelled(samples), SAMPLE_RATE, MODEL_RATE)
         encoding = loaded.model.encode(audio, primary_subtag(request.language), automaton is not None)
-        search = BeamSearch(loaded.model, loaded.silent, automaton, self._search, request.n_best)
+        search = BeamSearch(loaded.model, loaded.silent, automaton, self._search, request)
         free, held = search.run(encoding, len(samples) / SAMPLE_RATE)
         return Recognised(
             hypotheses=tuple(_hypotheses(loaded.model, free, held)),
@@ -299,7 +309,7 @@ class DecodingEngine:
         return loaded
 
     def _automaton(self, loaded: _Loaded, grammars: tuple[ActiveGrammar, ...]) -> TokenAutomaton | None:
-        """The grammars side by side; None where one of them takes any words or there are none."""
+        """The grammars side by side, but for those that take any words; None where no others are left."""
         key = tuple((g.kind, g.primary_language, tuple(sorted(g.arguments.items()))) for g in grammars)
         if key in loaded.automata:
             loaded.automata.move_to_end(key)
@@ -320,7 +330,7 @@ def _hypotheses(model: SpeechModel, free: list[Beam], held: list[Beam]) -> Itera
         for beam in beams:
             mean = beam.log_probability / (len(beam.tokens) + 1)
             yield Hypothesis(
-                transcript=words_of(b"".join(model.pieces[token] for token in beam.tokens)),
+                transcript=words_of(text_of(model, beam)),
                 confidence=(
                     calibration.of_free_words(mean)
                     if path is Path.FREE
@@ -330,6 +340,11 @@ def _hypotheses(model: SpeechModel, free: list[Beam], held: list[Beam]) -> Itera
                 log_probability=beam.log_probability,
                 tokens=len(beam.tokens) + 1,
             )
+
+
+def text_of(model: SpeechModel, beam: Beam) -> bytes:
+    """What the model wrote."""
+    return b"".join(model.pieces[token] for token in beam.tokens)
 
 
 _CAPITALS = re.compile(r"\b[A-Z]{2,6}\b")

@@ -71,8 +71,7 @@ class EndpointSettings:
     """Silence after which a pause is declared and decoding starts: at 200 ms 1.1 hypotheses
     an utterance were made in vain on the recordings, at 300 ms 0.25."""
     pre_roll_ms: int = time_ms(300)
-    """Audio given from before the first voiced frame, whose soft beginning does not vote, back to before the
-    recognition if need be."""
+    """Audio given from before the first voiced frame: a word's soft beginning does not vote."""
     onset_ms: int = time_ms(500)
     """How far before the window votes in a run still belong to the start: a long 's' before its vowel."""
     hangover_ms: int = time_ms(200)
@@ -176,20 +175,16 @@ class Endpointer:
         return self._state
 
     def reset(self) -> None:
-        """Makes ready for a new recognition.
+        """Makes ready for the next utterance.
 
-        The last `pre_roll_ms` of audio stay, so that a word begun just before the recognition is whole. Of their
-        votes those count that were not part of an utterance: the tail of the last one starts nothing.
+        The last `pre_roll_ms` of audio stay, so that a word already begun is whole. Of their votes those count that
+        were not part of an utterance: the tail of the last one starts nothing.
         """
         self._state = EndpointState.SILENCE
         self._window.clear()
         self._window.extend(self._recent)
         self._held.clear()
         self._held.extend(self._recent)
-
-    def remember(self, frame: Frame, voiced: bool, pitched: bool = True) -> None:
-        """Takes a frame heard while nothing is being recognised, as pre-roll of the next recognition."""
-        self._keep(VotedFrame(frame, voiced, voiced and pitched))
 
     def push(self, frame: Frame, voiced: bool, pitched: bool = True) -> list[EndpointEvent]:
         """What the next frame of the recognition, and the vote on it, change: one SpeechAudio, nothing, or more.
@@ -199,7 +194,7 @@ class Endpointer:
         voted = VotedFrame(frame, voiced, voiced and pitched)
         match self._state:
             case EndpointState.SILENCE:
-                self._keep(voted)
+                self._recent.append(voted)
                 return self._in_silence(voted)
             case EndpointState.SPEECH:
                 events = self._in_speech(voted)
@@ -209,13 +204,8 @@ class Endpointer:
                 events = self._in_pause(voted)
             case _:
                 assert_never(self._state)
-        self._keep(VotedFrame(frame, voiced=False, pitched=False))
+        self._recent.append(VotedFrame(frame, voiced=False, pitched=False))
         return events
-
-    def _keep(self, voted: VotedFrame) -> None:
-        if self._recent and self._recent[-1].frame.end != voted.frame.start:
-            self._recent.clear()
-        self._recent.append(voted)
 
     def _in_silence(self, voted: VotedFrame) -> list[EndpointEvent]:
         self._window.append(voted)

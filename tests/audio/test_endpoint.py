@@ -48,12 +48,6 @@ class Line:
             self.next_frame += 1
         return self
 
-    def idle(self, votes: str) -> "Line":
-        for vote in votes.replace(" ", ""):
-            self.endpointer.remember(numbered(self.next_frame), vote in "#+", vote == "#")
-            self.next_frame += 1
-        return self
-
     @property
     def turns(self) -> list[tuple[str, float, float]]:
         """Events but audio, positions in frames."""
@@ -203,33 +197,11 @@ def test_a_new_recognition_starts_anew() -> None:
     assert line.audio == list(range(52, 84))
 
 
-def test_a_word_begun_before_the_recognition_is_whole() -> None:
-    line = Line().idle(QUIET + "######")
-    line.endpointer.reset()
-    line.hear("######" + PAUSE)
-    assert line.turns == [("SpeechStarted", 20, 28), ("SpeechPaused", 32, 42)]
-    assert line.audio == list(range(16, 42))
-
-
-def test_a_word_ended_before_the_recognition_is_too_late() -> None:
-    line = Line().idle(QUIET + WORD + "." * 5)
-    line.endpointer.reset()
-    assert line.hear(QUIET).events == []
-
-
 def test_the_tail_of_one_recognition_does_not_start_the_next() -> None:
     line = Line().hear(QUIET + WORD)
     line.endpointer.reset()
     line.events.clear()
     assert line.hear("..." + QUIET).events == []
-
-
-def test_audio_lost_before_the_recognition_leaves_no_false_pre_roll() -> None:
-    line = Line().idle(QUIET + "#####")
-    line.next_frame += 50
-    line.idle("..")
-    line.endpointer.reset()
-    assert line.hear(WORD).audio[:4] == [75, 76, 77, 78]
 
 
 def test_without_a_test_for_pitch_every_voiced_frame_counts() -> None:
