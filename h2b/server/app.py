@@ -26,6 +26,8 @@ from h2b.asr.engines import available_languages
 from h2b.asr.pool import DEFAULT_ENGINE, open_pool
 from h2b.config import Configuration, parse_address
 from h2b.grammar.catalogue import load_catalogue
+from h2b.grammar.kinds import warm_up
+from h2b.language import language
 from h2b.model.errors import ConfigurationError
 from h2b.protocol.session import Setting
 from h2b.server.channel import Channel, WriteRecord
@@ -63,6 +65,9 @@ async def run(
         loading = trio.CancelScope()
         await tasks.start(_obey_signals, shutdown, loading, tasks.cancel_scope)
         async with open_pool(configuration.asr, engine=engine, languages=languages) as pool:
+            # While the workers load: no reader will have to build a language's tables between two frames.
+            for code in (code for code, why_not in languages.items() if not why_not):
+                warm_up(language(code), for_decoder=False)
             with loading:
                 await pool.ready()
             if not shutdown.is_set():

@@ -39,7 +39,3 @@ class Kind(Protocol):
     def acceptor(self, arguments: Arguments, language: Language) -> Acceptor | None:
         """What a decoder may write for this grammar; None where anything may be said."""
         ...
-
-
-StepsOver: TypeAlias = frozenset[str]
-"""Words a search may pass inside a value."""
