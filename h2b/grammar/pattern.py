@@ -5,7 +5,7 @@ The syntax is the part of RE2's that describes codes: literals, classes, groups,
 guessed. Nothing here backtracks; the number of states is bounded while parsing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from attrs import define, field
 
@@ -22,12 +22,14 @@ class PatternError(ClientError):
 
 @define
 class Pattern:
-    """Thompson's construction: `moves` follows characters, empty moves are closed over."""
+    """Thompson's construction: `move` follows characters, empty moves are closed over."""
 
     alphabet: str
     _characters: list[frozenset[str]] = field(factory=list)
     """What state i reads to reach state i + 1; empty for states without such a move."""
     _empty: list[list[int]] = field(factory=list)
+    _closures: dict[int, frozenset[int]] = field(factory=dict)
+    """What each state reaches by reading: computed once."""
     start: frozenset[int] = frozenset()
     final: int = 0
 
@@ -48,7 +50,7 @@ class Pattern:
         self._characters[first] = characters
         return first, last
 
-    def closure(self, states: Iterator[int]) -> frozenset[int]:
+    def closure(self, states: Iterable[int]) -> frozenset[int]:
         reached = set()
         pending = list(states)
         while pending:
@@ -58,11 +60,15 @@ class Pattern:
                 pending.extend(self._empty[state])
         return frozenset(reached)
 
-    def moves(self, state: int) -> Iterator[tuple[str, frozenset[int]]]:
-        if self._characters[state]:
-            after = self.closure(iter([state + 1]))
-            for character in self._characters[state]:
-                yield character, after
+    def move(self, state: int) -> tuple[frozenset[str], frozenset[int]]:
+        """The characters a state reads, and the states after any of them."""
+        characters = self._characters[state]
+        if not characters:
+            return characters, frozenset()
+        after = self._closures.get(state)
+        if after is None:
+            after = self._closures[state] = self.closure([state + 1])
+        return characters, after
 
 
 def parse_pattern(regex: str, alphabet: str) -> Pattern:
@@ -73,7 +79,7 @@ def parse_pattern(regex: str, alphabet: str) -> Pattern:
     """
     parser = _Parser(regex, Pattern(alphabet))
     first, last = parser.whole()
-    parser.pattern.start = parser.pattern.closure(iter([first]))
+    parser.pattern.start = parser.pattern.closure([first])
     parser.pattern.final = last
     return parser.pattern
 

@@ -18,6 +18,9 @@ _Key = TypeVar("_Key")
 MAXIMUM_STATES = 2000
 """States of one shape; a code of 64 characters has 65."""
 
+MAXIMUM_WORK = 3_000_000
+"""Set elements handled while a regex is compiled: some tens of milliseconds. The caller reads the network."""
+
 DIGITS = "0123456789"
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -73,15 +76,23 @@ def of_length(alphabet: str, shortest: int, longest: int | None) -> Shape:
 
 
 def of_pattern(alphabet: str, regex: str) -> Shape:
-    """Non-empty strings over `alphabet` that a regex matches whole, upper and lower case being the same."""
+    """Non-empty strings over `alphabet` that a regex matches whole, upper and lower case being the same.
+
+    Raises:
+        PatternError, ShapeError: syntax, or a regex that would need too many states or too much work.
+    """
     pattern = parse_pattern(regex, alphabet)
     numbers: dict[frozenset[int], int] = {pattern.start: 0}
     arcs: list[dict[str, int]] = []
+    work = 0
     for states in _growing(numbers):
         moves: dict[str, set[int]] = {}
-        for state in states:
-            for character, after in pattern.moves(state):
+        for characters, after in (pattern.move(state) for state in states):
+            work += 1 + len(after) * len(characters)
+            for character in characters:
                 moves.setdefault(character, set()).update(after)
+            if work > MAXIMUM_WORK:
+                raise ShapeError("the regex takes too long to compile: simplify it or lower its counts")
         arcs.append({c: numbers.setdefault(frozenset(after), len(numbers)) for c, after in moves.items()})
     return _without_empty(_trimmed(arcs, _accepting(pattern, numbers)))
 
