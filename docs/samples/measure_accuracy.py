@@ -39,10 +39,11 @@ from h2b.protocol.session import Setting
 COMMANDS = "go|help|stop|start|repeat|erase|enter|rubout|yes|no"
 GRAMMAR_OF_KIND = {
     "digits": "builtin:speech/spelling/digits",
-    "phone": "builtin:speech/spelling/digits?length=10",
+    "phone": "builtin:speech/spelling/phone_number",
     "spell": "builtin:speech/spelling/mixed",
     "alnum": "builtin:speech/spelling/mixed",
     "number": "builtin:speech/text2num",
+    "date": "builtin:speech/date?when=past",
     "yesno": "builtin:speech/boolean",
     "keyword": f"builtin:speech/keywords?alternatives={COMMANDS}",
 }

@@ -21,6 +21,7 @@ from h2b.asr.automaton import TokenAutomaton, Vocabulary
 from h2b.asr.base import Samples, SpeechModel, UtteranceRequest
 from h2b.asr.confidence import CALIBRATIONS
 from h2b.grammar.kinds import KINDS, warm_up
+from h2b.grammar.kinds.base import TODAY
 from h2b.grammar.registry import ActiveGrammar, primary_subtag
 from h2b.language import language, normalise
 from h2b.model.errors import EngineError
@@ -311,7 +312,7 @@ class DecodingEngine:
 
     def _automaton(self, loaded: _Loaded, grammars: tuple[ActiveGrammar, ...]) -> TokenAutomaton | None:
         """The grammars side by side, but for those that take any words; None where no others are left."""
-        key = tuple((g.kind, g.primary_language, tuple(sorted(g.arguments.items()))) for g in grammars)
+        key = tuple((g.kind, g.primary_language, _told(g)) for g in grammars)
         if key in loaded.automata:
             loaded.automata.move_to_end(key)
             return loaded.automata[key]
@@ -322,6 +323,11 @@ class DecodingEngine:
         if len(loaded.automata) > MAXIMUM_GRAMMARS_KEPT:
             loaded.automata.popitem(last=False)
         return automaton
+
+
+def _told(grammar: ActiveGrammar) -> tuple[tuple[str, object], ...]:
+    """The arguments that what may be written depends on: a day that passes makes no new automaton."""
+    return tuple(sorted((name, value) for name, value in grammar.arguments.items() if name != TODAY))
 
 
 def _hypotheses(model: SpeechModel, free: list[Beam], held: list[Beam]) -> Iterator[Hypothesis]:

@@ -3,12 +3,14 @@
 A `Registry` is immutable: DEFINE-GRAMMAR derives a new one, and dropping the session drops its aliases.
 """
 
-from collections.abc import Mapping
+import datetime
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from attrs import evolve, field, frozen
 
+from h2b.grammar.kinds.base import TODAY
 from h2b.grammar.preset import Preset
 from h2b.grammar.uri import GrammarURI, parse_uri
 from h2b.model.errors import GrammarDefinitionError, LanguageUnsupported, NoSuchGrammar
@@ -44,6 +46,8 @@ class Registry:
     languages: Mapping[str, str] = field(factory=dict)
     """Primary subtag the engines know -> "" or why it cannot be used here. Empty: no engine is asked."""
     aliases: Mapping[str, GrammarURI] = field(factory=dict)
+    today: Callable[[], datetime.date] = datetime.date.today
+    """The day that relative dates count from, asked once for every activated grammar that needs it."""
 
     def define(self, alias: str, body: str) -> "Registry":
         """A registry in which `session:<alias>` is the builtin grammar of `body` (DEFINE-GRAMMAR).
@@ -76,8 +80,10 @@ class Registry:
         parsed = parse_uri(uri)
         builtin = self._resolve(parsed, uri)
         preset = self._preset(builtin, uri)
-        arguments = preset.arguments(builtin, uri)
+        arguments = {**_region_of(language), **preset.arguments(builtin, uri)}
         self._check_language(preset, language)
+        if TODAY in preset.parameters and TODAY not in arguments:
+            arguments = {**arguments, TODAY: self.today().isoformat()}
         return ActiveGrammar(
             uri=uri, type=f"builtin:{preset.path}", kind=preset.type, arguments=arguments, language=language
         )
@@ -104,6 +110,12 @@ class Registry:
         usable = [code for code, why_not in self.languages.items() if not why_not]
         if primary not in usable:
             raise LanguageUnsupported("speech recognition", language, usable, self.languages.get(primary, ""))
+
+
+def _region_of(language: str) -> dict[str, str]:
+    """The reserved argument `region` of every kind: `BE` of `fr-BE`, none of `fr`."""
+    regions = [part.upper() for part in language.split("-")[1:] if len(part) == 2 and part.isalpha()]
+    return {"region": regions[0]} if regions else {}
 
 
 def primary_subtag(language: str) -> str:

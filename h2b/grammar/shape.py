@@ -5,7 +5,8 @@ can still become right (a partial match), and which characters may follow: the s
 the decoder walk the same automaton. Regexes are compiled here and never backtrack: time is linear, sizes are bounded.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from attrs import frozen
@@ -95,6 +96,31 @@ def of_pattern(alphabet: str, regex: str) -> Shape:
                 raise ShapeError("the regex takes too long to compile: simplify it or lower its counts")
         arcs.append({c: numbers.setdefault(frozenset(after), len(numbers)) for c, after in moves.items()})
     return _without_empty(_trimmed(arcs, _accepting(pattern, numbers)))
+
+
+def of_steps(
+    start: _Key, alphabet: str, step: Callable[[_Key, str], _Key | None], accepts: Callable[[_Key], bool]
+) -> Shape:
+    """Strings that `step` leads from `start` to a state that `accepts`: for sums and structures no regex can tell.
+
+    The caller's states are finite and few: their number is not bounded here.
+    """
+    numbers = {start: 0}
+    arcs: list[dict[str, int]] = []
+    pending = deque([start])
+    while pending:
+        state = pending.popleft()
+        here: dict[str, int] = {}
+        for character in alphabet:
+            after = step(state, character)
+            if after is None:
+                continue
+            if after not in numbers:
+                numbers[after] = len(numbers)
+                pending.append(after)
+            here[character] = numbers[after]
+        arcs.append(here)
+    return _trimmed(arcs, {number for state, number in numbers.items() if accepts(state)})
 
 
 def _accepting(pattern: Pattern, numbers: Mapping[frozenset[int], int]) -> set[int]:

@@ -6,7 +6,8 @@ byte, which text can still become such a value. One table serves both, so what t
 what the search can read.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Protocol, TypeAlias
 
@@ -89,81 +90,101 @@ class _Path:
         return (round(self.score, 6), self.spans)
 
 
+@frozen
+class Places:
+    """Where a value may begin and end that is not cut out of a longer run: part of a number means nothing."""
+
+    starts: frozenset[int]
+    ends: frozenset[int]
+
+
 def search(
     words: Sequence[str],
     lexicon: Lexicon,
     shape: Shape,
     fillers: frozenset[str] = frozenset(),
     links: Sequence[tuple[str, ...]] = (),
+    valid: Callable[[str], bool] | None = None,
+    kept: int = MAXIMUM_READINGS,
+    places: Places | None = None,
 ) -> list[Reading]:
     """Readings of a value anywhere in the words, complete ones first, then by score.
 
     A value may begin anywhere, so carrier phrases and false starts are stepped over; inside it only fillers
     are, and illustrations ("b as in bravo": a link, then a word that begins with the letter).
     Partial readings are those that reach the last word and can still become complete.
+
+    What a shape cannot tell, such as a checksum, `valid` decides on whole values: those it refuses are not complete.
+    Then `kept`, the readings of each (position, state), should be larger: the right one need not rank high.
+    With `places`, values begin and end only there.
     """
     paths: list[dict[int, list[_Path]]] = [{} for _ in range(len(words) + 1)]
     found: list[Reading] = []
     for at in range(len(words) + 1):
         here = paths[at]
-        for state, kept in here.items():
-            found += _readings(state, kept, at, at == len(words), shape)
+        for state, readings in here.items() if places is None or at in places.ends else ():
+            found += _readings(state, readings, at, at == len(words), shape, valid)
         if at == len(words):
             break
-        here.setdefault(0, []).append(_Path(0.0, "", at, ()))
+        if places is None or at in places.starts:
+            here.setdefault(0, []).append(_Path(0.0, "", at, ()))
         if words[at] in fillers:
-            _skip_filler(here, paths[at + 1])
+            _skip_filler(here, paths[at + 1], kept)
         for entry, end in _entries_at(words, at, lexicon, links):
-            _extend(here, entry, end - at, shape, paths[end])
+            _extend(here, entry, end - at, shape, paths[end], kept)
     # Homophones alone are no evidence, unless they are all that was said.
     solid = [r for r in found if r.score > 0 or all(w in fillers for w in (*words[: r.start], *words[r.end :]))]
     return sorted(solid, key=lambda reading: (reading.complete, reading.score), reverse=True)
 
 
-def _readings(state: int, kept: list[_Path], at: int, last: bool, shape: Shape) -> Iterable[Reading]:
-    complete = shape.accepts(state)
-    if not complete and not last:
+def _readings(
+    state: int, paths: list[_Path], at: int, last: bool, shape: Shape, valid: Callable[[str], bool] | None
+) -> Iterable[Reading]:
+    accepted = shape.accepts(state)
+    unfinished = last and bool(shape.arcs[state])
+    if not accepted and not unfinished:
         return
-    for order, path in enumerate(sorted(kept, key=lambda path: path.rank, reverse=True)):
-        if path.value:
+    for order, path in enumerate(sorted(paths, key=lambda path: path.rank, reverse=True)):
+        complete = accepted and (valid is None or valid(path.value))
+        if path.value and (complete or unfinished):
             # The rank among equals is kept in the score, so that a later sort cannot lose it.
             yield Reading(path.value, path.start, at, path.score - order * 1e-6, complete)
 
 
-def _skip_filler(here: Mapping[int, list[_Path]], after: dict[int, list[_Path]]) -> None:
-    for state, kept in here.items():
-        for path in kept:
+def _skip_filler(here: Mapping[int, list[_Path]], after: dict[int, list[_Path]], kept: int) -> None:
+    for state, paths in here.items():
+        for path in paths:
             if path.value:
                 skipped = _Path(path.score - SKIP_COST, path.value, path.start, path.spans)
-                _keep(after.setdefault(state, []), skipped)
+                _keep(after.setdefault(state, []), skipped, kept)
 
 
 def _extend(
-    here: Mapping[int, list[_Path]], entry: Entry, length: int, shape: Shape, after: dict[int, list[_Path]]
+    here: Mapping[int, list[_Path]], entry: Entry, length: int, shape: Shape, after: dict[int, list[_Path]], kept: int
 ) -> None:
-    for state, kept in list(here.items()):
+    for state, paths in list(here.items()):
         reached = shape.walk(state, entry.value)
         if reached is None:
             continue
         gain = length - entry.cost - STEP_COST
-        for path in kept:
+        for path in paths:
             switched = bool(path.value) and path.value[-1].isdigit() is not entry.value[0].isdigit()
             extended = _Path(
                 path.score + gain - SWITCH_COST * switched, path.value + entry.value, path.start, (*path.spans, length)
             )
-            _keep(after.setdefault(reached, []), extended)
+            _keep(after.setdefault(reached, []), extended, kept)
 
 
-def _keep(kept: list[_Path], path: _Path) -> None:
+def _keep(paths: list[_Path], path: _Path, kept: int) -> None:
     """Add a path, unless its value is there with a better rank; the worst goes when there are too many."""
-    for index, other in enumerate(kept):
+    for index, other in enumerate(paths):
         if other.value == path.value and other.start == path.start:
             if path.rank > other.rank:
-                kept[index] = path
+                paths[index] = path
             return
-    kept.append(path)
-    if len(kept) > MAXIMUM_READINGS:
-        kept.remove(min(kept, key=lambda path: path.rank))
+    paths.append(path)
+    if len(paths) > kept:
+        paths.remove(min(paths, key=lambda path: path.rank))
 
 
 def _entries_at(
@@ -188,6 +209,39 @@ def _entries_at(
 
 def _begins(words: Sequence[str], at: int, letter: str) -> bool:
     return at < len(words) and len(words[at]) > 1 and words[at][0] == letter
+
+
+def unmixed(words: Sequence[str]) -> list[str]:
+    """The words with digits and letters that a recogniser wrote as one apart: "fr76" is "f r 76"."""
+    apart: list[str] = []
+    for word in words:
+        if word.isalpha() or word.isdigit() or not word.isalnum():
+            apart.append(word)
+        else:
+            apart += [part for run in re.findall("[0-9]+|[^0-9]+", word) for part in ([run] if run.isdigit() else run)]
+    return apart
+
+
+def places_of(words: Sequence[str], lexicon: Lexicon) -> Places:
+    """The places between words that no number or letter of the lexicon touches on the outer side.
+
+    What is said again from the start ("zero six, zero six twelve …") is no part of the value.
+    """
+    spoken = [
+        (start, end)
+        for start in range(len(words))
+        for entry, end in _entries_at(words, start, lexicon, ())
+        if not entry.cost and (entry.value[-1].isdigit() or len(words[start]) == 1)
+    ]
+    before = {place for start, end in spoken for place in range(start + 1, end + 1)}
+    after = {place for start, end in spoken for place in range(start, end)}
+    starts: set[int] = set()
+    run = 0
+    for place in range(len(words)):
+        run = run if place in before else place
+        if list(words[run:place]) == list(words[place : 2 * place - run]):
+            starts.add(place)
+    return Places(frozenset(starts), frozenset(range(len(words) + 1)) - after)
 
 
 # The same lexicon, byte by byte, for a decoder

@@ -6,17 +6,36 @@ that fits `Kind`, a row in `KINDS`, and presets under grammars/ that name it.
 
 from collections.abc import Mapping
 
-from h2b.grammar.kinds.base import Arguments, Found, Kind
+from h2b.grammar.kinds.amount import Age, Currency, Number
+from h2b.grammar.kinds.base import TODAY, Arguments, Found, Kind
 from h2b.grammar.kinds.boolean import Boolean
+from h2b.grammar.kinds.clock import Time
+from h2b.grammar.kinds.date import Date
 from h2b.grammar.kinds.free import TextToNumbers, Transcribe
+from h2b.grammar.kinds.identifier import Identifier
 from h2b.grammar.kinds.keywords import Keywords
+from h2b.grammar.kinds.phone import Phone
 from h2b.grammar.kinds.spelling import ALPHABETS, Spelling
 from h2b.language import Language
 
 __all__ = ["KINDS", "Arguments", "Found", "Kind", "warm_up"]
 
 KINDS: Mapping[str, Kind] = {
-    kind.name: kind for kind in (Transcribe(), TextToNumbers(), Boolean(), Keywords(), Spelling())
+    kind.name: kind
+    for kind in (
+        Transcribe(),
+        TextToNumbers(),
+        Boolean(),
+        Keywords(),
+        Spelling(),
+        Date(),
+        Time(),
+        Number(),
+        Currency(),
+        Age(),
+        Phone(),
+        Identifier(),
+    )
 }
 """Every kind by the name that `type = …` of a preset uses."""
 
@@ -28,6 +47,7 @@ def warm_up(spoken: Language, for_decoder: bool) -> None:
     """
     usual: list[tuple[str, Arguments]] = [("boolean", {})]
     usual += [("spelling", {"alphabet": alphabet}) for alphabet in ALPHABETS]
+    usual += [("date", {TODAY: "2026-01-01"}), ("time", {}), ("number", {}), ("currency", {}), ("age", {})]
     for name, arguments in usual:
         KINDS[name].find(["0"], arguments, spoken)
         if for_decoder:

@@ -10,7 +10,14 @@ from h2b.language import Language
 from h2b.model.results import Value
 
 Arguments: TypeAlias = Mapping[str, str | int | float | bool]
-"""Values of a preset's parameters and fixed fields, checked against their types."""
+"""Values of a preset's parameters and fixed fields, checked against their types.
+
+`region` is reserved: two letters of the session's language tag ("BE" of fr-BE) unless the client gave the preset's
+own parameter of this name; absent where the tag has none."""
+
+TODAY = "today"
+"""The argument with the day that relative dates count from, YYYY-MM-DD: kinds read no clock. A preset that declares
+it and a client that leaves it out get the registry's day. What a decoder may write never depends on it."""
 
 
 @frozen(kw_only=True)

@@ -5,7 +5,7 @@ Number groups are concatenated ("cent trente-sept cent trente-sept" is 137137), 
 "soixante douze" is 72 or 60 12, and the length or the regex chooses (nlu-scale reference, section 2.3).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 
 from h2b.grammar.kinds.base import Arguments, Found
@@ -21,8 +21,14 @@ HOMOPHONE_COST = 1.2
 """More than the word gained: "for" is a 4 only between digits, or where the shape needs one."""
 NAMED_COST = 0.01
 """Less than a change from letters to digits and back costs."""
+HALTING_COST = 0.2
+"""Of "20 5" for 25: 205 is the first reading where the shape takes both."""
 DECODED_FORMS = 3
 """Forms of numbers from 100 on that the decoder may write: recognisers spell them one way, callers' words vary."""
+SEARCHED_FORMS = 12
+"""Forms of numbers from 100 on that are looked for in words; "dix neuf cent quatre vingt quatre" is the ninth of 1984."""
+SEARCHED_LONG_FORMS = {"de": 8}
+"""Instead, from 1000 on, where words run together and apart in so many ways that most of the memory went there."""
 SECOND_BEST = 0.9
 """Each further reading of the same words deserves this much less confidence."""
 
@@ -36,17 +42,17 @@ class Spelling:
         _shape(*_shape_key(arguments))
 
     def find(self, words: Sequence[str], arguments: Arguments, language: Language) -> list[Found]:
-        lexicon = _lexicon(language, str(arguments["alphabet"]), _signs(arguments, language))
+        lexicon = lexicon_of(language, str(arguments["alphabet"]), _signs(arguments, language))
         links = tuple(tuple(link.split()) for link in language.links)
         readings = search(words, lexicon, _shape(*_shape_key(arguments)), language.fillers, links)
-        return list(_ranked(readings))
+        return list(ranked(readings))
 
     def acceptor(self, arguments: Arguments, language: Language) -> Acceptor:
-        lexicon = _lexicon(language, str(arguments["alphabet"]), _signs(arguments, language))
+        lexicon = lexicon_of(language, str(arguments["alphabet"]), _signs(arguments, language))
         return LexiconAcceptor(lexicon, _shape(*_shape_key(arguments)))
 
 
-def _ranked(readings: list[Reading]) -> Iterator[Found]:
+def ranked(readings: list[Reading]) -> Iterator[Found]:
     """Distinct values; readings of other words than the best one's are no alternatives but left-overs."""
     best: Reading | None = None
     seen: set[str] = set()
@@ -106,17 +112,18 @@ def _signs(arguments: Arguments, language: Language) -> tuple[str, ...]:
 
 
 @cache
-def _lexicon(language: Language, alphabet: str, signs: tuple[str, ...]) -> Lexicon:
+def lexicon_of(language: Language, alphabet: str, signs: tuple[str, ...]) -> Lexicon:
+    """Digits, letters or both, and the names of some signs; built once for each language."""
     entries: list[Entry] = []
     if alphabet != "letters":
-        entries += _digit_entries(language)
+        entries += digit_entries(language)
     if alphabet != "digits":
-        entries += _letter_entries(language)
+        entries += letter_entries(language)
     entries += [Entry(name, sign) for sign in signs for name in language.symbols[sign]]
-    return Lexicon(_unique(entries))
+    return Lexicon(cheapest_entries(entries))
 
 
-def _unique(entries: list[Entry]) -> list[Entry]:
+def cheapest_entries(entries: list[Entry]) -> list[Entry]:
     """One entry for each phrase and value, the cheapest."""
     cheapest: dict[tuple[str, str], Entry] = {}
     for entry in sorted(entries, key=lambda entry: entry.cost):
@@ -124,11 +131,15 @@ def _unique(entries: list[Entry]) -> list[Entry]:
     return list(cheapest.values())
 
 
-def _digit_entries(language: Language) -> Iterator[Entry]:
-    numbers = [*range(10_000), *range(10_000, 100_000, 1000)]
+NUMBERS = (*range(10_000), *range(10_000, 100_000, 1000))
+"""What is said as one number inside a code."""
+
+
+def digit_entries(language: Language, numbers: Iterable[int] = NUMBERS, decoded: int = NUMBERS[-1]) -> Iterator[Entry]:
+    """Digits and numbers; those above `decoded` are found in free speech only."""
     for number in numbers:
-        for rank, phrase in enumerate(language.number_forms(number)):
-            yield Entry(phrase, str(number), decoded=number < 100 or rank < DECODED_FORMS)
+        yield from _number_entries(language, number, number <= decoded)
+    yield from _halting(language)
     for digit, phrases in language.digits.items():
         for phrase in phrases:
             yield Entry(phrase, digit)
@@ -139,7 +150,38 @@ def _digit_entries(language: Language) -> Iterator[Entry]:
         yield Entry(word, digit, cost=NAMED_COST if named else HOMOPHONE_COST, decoded=named)
 
 
-def _letter_entries(language: Language) -> Iterator[Entry]:
+@cache
+def _number_entries(language: Language, number: int, decoded: bool) -> tuple[Entry, ...]:
+    """The forms of one number, the same objects in every lexicon of the language."""
+    forms = language.number_forms(number)
+    if number >= 100:
+        forms = forms[: SEARCHED_LONG_FORMS.get(language.code, SEARCHED_FORMS) if number >= 1000 else SEARCHED_FORMS]
+    usual = len(forms) if number < 100 else DECODED_FORMS
+    return tuple(Entry(phrase, str(number), decoded=decoded and rank < usual) for rank, phrase in enumerate(forms))
+
+
+def _halting(language: Language) -> Iterator[Entry]:
+    """Numbers as recognisers write them when callers pause inside: 85 as "80 5", "4 20 5" or "4 25"."""
+    values = {form: number for number in range(100) for form in language.number_forms(number)}
+    for form, number in values.items():
+        said = tuple(form.split())
+        for parts in _cuts(said, values):
+            if len(parts) > 1:
+                yield Entry(" ".join(map(str, parts)), str(number), cost=HALTING_COST)
+
+
+def _cuts(said: tuple[str, ...], values: Mapping[str, int]) -> Iterator[list[int]]:
+    """Every way to read words as numbers below 100, one after another."""
+    if not said:
+        yield []
+    for end in range(1, len(said) + 1):
+        number = values.get(" ".join(said[:end]))
+        if number is not None:
+            yield from ([number, *rest] for rest in _cuts(said[end:], values))
+
+
+def letter_entries(language: Language) -> Iterator[Entry]:
+    """Letters by their names, by alphabets and by words they sound like."""
     for letter, phrases in language.letters.items():
         for phrase in phrases:
             yield Entry(phrase, letter)

@@ -1,0 +1,1 @@
+"""Telephone numbers, postcodes, IBAN, cards, SIREN, SIRET, NIR and spelled letters."""
