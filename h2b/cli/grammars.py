@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from h2b.cli.conformance import conformance
 from h2b.cli.main import NO_MATCH, Verb, Verbs
 from h2b.cli.terminal import SILENCES, configuration_option, console, fields, shown, table
 from h2b.config import load_configuration
@@ -19,6 +20,7 @@ from h2b.model.results import Hypothesis, MatchClass
 ALTERNATIVES = 10
 
 grammars = Verbs("grammars", help="List, explain and try the grammars.")
+grammars.add_command(conformance)
 
 
 @grammars.command(

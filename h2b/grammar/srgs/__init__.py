@@ -1,0 +1,1 @@
+"""SRGS 1.0 grammars: `xml` loads them, `model` is what they become, `matcher` matches words, `conformance` judges."""

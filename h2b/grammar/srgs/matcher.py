@@ -1,0 +1,219 @@
+"""Words against a compiled grammar: the parse with its tags, and whether more words could still match.
+
+Memoised over (node, position), so ambiguous grammars cost no more than nodes times words; a budget of steps bounds
+what is left. Must not know syntaxes, scripts or wires.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Sequence as Listed
+from enum import Enum
+from typing import TypeAlias
+
+from attrs import frozen
+
+from h2b.grammar.srgs.model import (
+    Alternatives,
+    Grammar,
+    Node,
+    Reference,
+    Repeat,
+    Sequence,
+    Special,
+    Tag,
+    Token,
+    rule_key,
+)
+from h2b.model.errors import GrammarDefinitionError
+
+MAXIMUM_STEPS = 200_000
+MAXIMUM_DEPTH = 200
+"""Of nodes inside one another while matching: recursive rules stop here, far from the interpreter's own limit."""
+
+
+class Progress(Enum):
+    """What some words are to a grammar."""
+
+    COMPLETE = "complete"
+    CAN_CONTINUE = "can continue"
+    DEAD = "dead"
+
+
+@frozen
+class Parse:
+    """A rule that matched and, left to right, what it matched."""
+
+    label: str
+    children: tuple["Child", ...]
+
+
+Child: TypeAlias = Parse | Token | Tag
+
+
+@frozen
+class Match:
+    progress: Progress
+    parse: Parse | None
+    """Of all the words; None unless complete."""
+    extensible: bool
+    """More words could still match, be it complete or not."""
+
+
+def match(grammar: Grammar, words: Listed[str], rule: str | None = None) -> Match:
+    """What the words are to the grammar's root rule, or to one of its rules by name.
+
+    Raises GrammarDefinitionError when there is no such rule, or when matching exceeds the budget of steps or depth.
+    """
+    key = grammar.root if rule is None else rule_key(grammar.uri, rule)
+    if key is None or key not in grammar.rules:
+        raise GrammarDefinitionError(grammar.uri, "no root rule" if rule is None else f"no rule named '{rule}'")
+    return _Matching(grammar, tuple(word.casefold() for word in words)).run(key)
+
+
+class _Matching:
+    """One match: `ends` finds where nodes can end, `derive` then walks one way through them."""
+
+    def __init__(self, grammar: Grammar, words: tuple[str, ...]) -> None:
+        self.grammar = grammar
+        self.words = words
+        self.memo: dict[tuple[int, int], tuple[int, ...]] = {}
+        self.steps = 0
+        self.depth = 0
+        self.extensible = False
+
+    def run(self, key: str) -> Match:
+        reference = Reference(key, self.grammar.rules[key].name)
+        if len(self.words) not in self.ends(reference, 0):
+            progress = Progress.CAN_CONTINUE if self.extensible else Progress.DEAD
+            return Match(progress, None, self.extensible)
+        (parse,) = self.derive(reference, 0, len(self.words))
+        assert isinstance(parse, Parse)
+        return Match(Progress.COMPLETE, parse, self.extensible)
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.steps > MAXIMUM_STEPS:
+            raise GrammarDefinitionError(self.grammar.uri, f"matching took more than {MAXIMUM_STEPS} steps")
+
+    def descend(self) -> None:
+        self.depth += 1
+        if self.depth > MAXIMUM_DEPTH:
+            raise GrammarDefinitionError(self.grammar.uri, f"rules inside one another deeper than {MAXIMUM_DEPTH}")
+
+    def ends(self, node: Node, at: int) -> tuple[int, ...]:
+        """Positions after the node when it starts here, the preferred one first."""
+        known = self.memo.get((id(node), at))
+        if known is not None:
+            return known
+        self.step()
+        self.descend()
+        if isinstance(node, Token):
+            found = self.token_ends(node, at)
+        elif isinstance(node, Sequence):
+            found = self.sequence_ends(node, at)
+        elif isinstance(node, Alternatives):
+            found = self.choice_ends(node, at)
+        elif isinstance(node, Repeat):
+            found = self.repeat_ends(node, at)
+        elif isinstance(node, Reference):
+            found = self.ends(self.grammar.rules[node.key].body, at)
+        else:
+            found = self.special_ends(node, at)
+        self.depth -= 1
+        self.memo[id(node), at] = found
+        return found
+
+    def token_ends(self, token: Token, at: int) -> tuple[int, ...]:
+        end = at + len(token.words)
+        there = self.words[at:end]
+        if there == token.words:
+            return (end,)
+        if end > len(self.words) and there == token.words[: len(there)]:
+            self.extensible = True
+        return ()
+
+    def special_ends(self, node: Tag | Special, at: int) -> tuple[int, ...]:
+        if node is Special.VOID:
+            return ()
+        if node is Special.GARBAGE:
+            self.extensible = True
+            return tuple(range(at, len(self.words) + 1))
+        return (at,)
+
+    def choice_ends(self, node: Alternatives, at: int) -> tuple[int, ...]:
+        found: dict[int, None] = {}
+        for choice in _by_weight(node):
+            found.update(dict.fromkeys(self.ends(choice, at)))
+        return tuple(found)
+
+    def sequence_ends(self, node: Sequence, at: int) -> tuple[int, ...]:
+        reached: dict[int, None] = {at: None}
+        for part in node.parts:
+            reached = dict.fromkeys(end for start in reached for end in self.ends(part, start))
+        return tuple(reached)
+
+    def repeat_layers(self, node: Repeat, at: int) -> list[dict[int, None]]:
+        """Positions after 0, 1, 2 … times. What adds no words is not repeated beyond the minimum."""
+        layers: list[dict[int, None]] = [{at: None}]
+        seen = {at}
+        while node.maximum is None or len(layers) <= node.maximum:
+            self.step()
+            after = dict.fromkeys(end for start in layers[-1] for end in self.ends(node.part, start))
+            if len(layers) > node.minimum:
+                after = {end: None for end in after if end not in seen}
+            if not after:
+                break
+            if len(layers) >= node.minimum:
+                seen.update(after)
+            layers.append(after)
+        return layers
+
+    def repeat_ends(self, node: Repeat, at: int) -> tuple[int, ...]:
+        layers = self.repeat_layers(node, at)
+        # More words first: a repetition takes what it can.
+        return tuple(dict.fromkeys(end for layer in reversed(layers[node.minimum :]) for end in layer))
+
+    def derive(self, node: Node, start: int, end: int) -> tuple[Child, ...]:
+        """What the node matched between two positions it is known to join."""
+        self.step()
+        self.descend()
+        found = self.derived(node, start, end)
+        self.depth -= 1
+        return found
+
+    def derived(self, node: Node, start: int, end: int) -> tuple[Child, ...]:
+        if isinstance(node, Token | Tag):
+            return (node,)
+        if isinstance(node, Alternatives):
+            choice = next(choice for choice in _by_weight(node) if end in self.ends(choice, start))
+            return self.derive(choice, start, end)
+        if isinstance(node, Sequence):
+            layers: list[dict[int, None]] = [{start: None}]
+            for part in node.parts:
+                layers.append(dict.fromkeys(e for s in layers[-1] for e in self.ends(part, s)))
+            return self.join(node.parts, layers, end)
+        if isinstance(node, Repeat):
+            layers = self.repeat_layers(node, start)
+            times = max(n for n in range(node.minimum, len(layers)) if end in layers[n])
+            if start == end:
+                # Section 2.5: what adds no words is there once, however often it is repeated.
+                return self.derive(node.part, start, end) if times else ()
+            return self.join((node.part,) * times, layers, end)
+        if isinstance(node, Reference):
+            return (Parse(node.label, self.derive(self.grammar.rules[node.key].body, start, end)),)
+        return ()
+
+    def join(self, parts: Listed[Node], layers: list[dict[int, None]], end: int) -> tuple[Child, ...]:
+        """Right to left through the positions reached after each part, so that no choice has to be taken back."""
+        spans: list[tuple[Node, int, int]] = []
+        for index in range(len(parts) - 1, -1, -1):
+            start = next(s for s in layers[index] if end in self.ends(parts[index], s))
+            spans.append((parts[index], start, end))
+            end = start
+        return tuple(child for part, s, e in reversed(spans) for child in self.derive(part, s, e))
+
+
+def _by_weight(node: Alternatives) -> Iterable[Node]:
+    if len(set(node.weights)) == 1:
+        return node.choices
+    order = sorted(range(len(node.choices)), key=lambda index: -node.weights[index])
+    return [node.choices[index] for index in order]
