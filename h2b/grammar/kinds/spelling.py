@@ -26,7 +26,7 @@ HALTING_COST = 0.2
 DECODED_FORMS = 3
 """Forms of numbers from 100 on that the decoder may write: recognisers spell them one way, callers' words vary."""
 SEARCHED_FORMS = 12
-"""Forms of numbers from 100 on that are looked for in words; "dix neuf cent quatre vingt quatre" is the ninth of 1984."""
+"""Forms of numbers from 100 on that are looked for in words: "dix neuf cent quatre vingt quatre" is 1984's ninth."""
 SEARCHED_LONG_FORMS = {"de": 8}
 """Instead, from 1000 on, where words run together and apart in so many ways that most of the memory went there."""
 SECOND_BEST = 0.9
