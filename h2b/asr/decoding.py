@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from h2b.asr.automaton import TokenAutomaton, Vocabulary
 from h2b.asr.base import Samples, SpeechModel, UtteranceRequest
 from h2b.asr.confidence import CALIBRATIONS
-from h2b.grammar.kinds import KINDS, warm_up
+from h2b.grammar.kinds import KINDS, warm_up_decoder
 from h2b.grammar.kinds.base import TODAY
 from h2b.grammar.registry import ActiveGrammar, primary_subtag
 from h2b.language import language, normalise
@@ -273,7 +273,7 @@ class DecodingEngine:
         """Load every language's model and tables now rather than at the first caller."""
         for code in self.languages:
             self._load(code)
-            warm_up(language(code), for_decoder=True)
+            warm_up_decoder(language(code))
 
     def prepare(self, request: UtteranceRequest) -> None:
         """Load the language's model and compile the grammars."""

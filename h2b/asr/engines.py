@@ -44,9 +44,11 @@ def load_engine(options: Mapping[str, Any], report: Report) -> Engine:
     Raises:
         EngineError: no language at all can be recognised; says what to install.
     """
-    usable = [code for code, why_not in available_languages(options).items() if not why_not]
+    available = available_languages(options)
+    usable = [code for code, why_not in available.items() if not why_not]
     if not usable:
-        raise EngineError("; ".join(available_languages(options).values()))
+        # Languages of one model share one reason.
+        raise EngineError("; ".join(dict.fromkeys(available.values())))
     english = partial(_load_english, report)
     multilingual = partial(_load_multilingual, options, report)
     engine = DecodingEngine({code: english if code == ENGLISH else multilingual for code in usable})

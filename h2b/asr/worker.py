@@ -16,6 +16,7 @@ Theory of operation
 """
 
 import argparse
+import gc
 import importlib
 import logging
 import os
@@ -100,6 +101,9 @@ def _work(control: socket.socket, audio: int, engine_name: str) -> int:
         _log.exception("the engine could not be loaded")
         report(Refused(f"the engine could not be loaded: {type(error).__name__}: {_one_line(error)}"))
         return 1
+    # The tables of languages never change: no collection need walk them again.
+    gc.collect()
+    gc.freeze()
     report(Ready(tuple(engine.languages)))
     for order in orders:
         if isinstance(order, Recognise):

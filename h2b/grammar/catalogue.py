@@ -4,36 +4,64 @@ The schema is strict: a wrong key, type or example is refused with file and line
 add presets and replace shipped ones.
 """
 
+import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import attrs
 import cattrs
+from cattrs import AttributeValidationNote, IterableValidationNote
+from cattrs.dispatch import StructureHook
 from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError, IterableValidationError
+from cattrs.gen import make_dict_structure_fn
 
 from h2b.grammar.kinds import KINDS
-from h2b.grammar.preset import PARAMETER_TYPES, Preset
+from h2b.grammar.preset import PARAMETER_TYPES, Example, Preset, PresetParameter
 from h2b.grammar.registry import Registry
+from h2b.grammar.toml_lines import Keys, line_of
 from h2b.language import LANGUAGES
-from h2b.model.errors import ConfigurationError, nearest
+from h2b.model.errors import ConfigurationError, nearest, shorten
 from h2b.model.results import Value
 
 MAXIMUM_FILE_BYTES = 1_000_000
 PRESET_KEYS = ("type", "doc", "languages", "names", "parameters", "fixed", "examples")
 
 _converter = cattrs.Converter(forbid_extra_keys=True)
+
+
+def _exactly(raw: Any, kind: type | tuple[type, ...], expected: str) -> Any:
+    if not isinstance(raw, kind) or (isinstance(raw, bool) and kind is not bool):
+        raise TypeError(f"got {shorten(raw)}, expected {expected}")
+    return raw
+
+
+@_converter.register_structure_hook_factory(attrs.has)
+def _record(kind: type) -> StructureHook:
+    from_table: StructureHook = make_dict_structure_fn(kind, _converter, _cattrs_forbid_extra_keys=True)
+    return lambda raw, _: from_table(_exactly(raw, dict, "a table"), kind)
+
+
+def _container(declared: Any, written: Any, kind: type, expected: str, made: Callable[[Any], Any]) -> None:
+    """Attributes of the type `declared` come from `written`, nothing else that could be iterated."""
+
+    def structure(raw: Any, _: Any) -> Any:
+        return made(_converter.structure(_exactly(raw, kind, expected), written))
+
+    _converter.register_structure_hook_func(lambda asked: asked == declared, structure)
+
+
+_container(tuple[str, ...], list[str], list, "a list", tuple)
+_container(tuple[Example, ...], list[Example], list, "a list", tuple)
+_container(Mapping[str, PresetParameter], dict[str, PresetParameter], dict, "a table", dict)
+_container(Mapping[str, Any], dict[str, Any], dict, "a table", dict)
 _converter.register_structure_hook(Value | None, lambda raw, _: raw)
 _converter.register_structure_hook(str | int | float | bool | None, lambda raw, _: raw)
-for _strict in (str, bool):
-
-    def _exactly(raw: Any, kind: type) -> Any:
-        if not isinstance(raw, kind):
-            raise TypeError(f"got {raw!r}, expected {kind.__name__}")
-        return raw
-
-    _converter.register_structure_hook(_strict, _exactly)
+_converter.register_structure_hook(str, lambda raw, _: _exactly(raw, str, "a string"))
+_converter.register_structure_hook(bool, lambda raw, _: _exactly(raw, bool, "true or false"))
+_converter.register_structure_hook(float, lambda raw, _: _exactly(raw, (int, float), "a number"))
 
 
 def shipped_folder() -> Path:
@@ -66,34 +94,55 @@ def load_catalogue(folders: Iterable[Path] = (), languages: Mapping[str, str] | 
 
 def load_preset(path: Path, folder: Path) -> Preset:
     """One file; its place below `folder` is its URI. Raises ConfigurationError."""
-    if path.stat().st_size > MAXIMUM_FILE_BYTES:
-        raise ConfigurationError(f"larger than {MAXIMUM_FILE_BYTES} bytes", str(path))
-    text = path.read_text(encoding="utf-8")
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"not TOML: {error}", str(path)) from error
+    text = _read(path)
+    table = _parse(text, path)
     for key in table:
         if key not in PRESET_KEYS:
-            raise ConfigurationError(f"unknown key '{key}'{nearest(key, PRESET_KEYS)}", str(path), _line_of(text, key))
+            message = f"unknown key '{key}'{nearest(key, PRESET_KEYS)}"
+            raise ConfigurationError(message, str(path), line_of(text, (key,)))
     name = path.relative_to(folder).with_suffix("").as_posix()
-    for parameter, fields in table.get("parameters", {}).items():
-        if isinstance(fields, dict):
-            fields.setdefault("name", parameter)
     try:
-        preset = _converter.structure({**table, "path": name, "source": str(path)}, Preset)
+        preset = _converter.structure({**_named(table), "path": name, "source": str(path)}, Preset)
     except (ClassValidationError, TypeError, ValueError) as error:
-        key, message = _first_problem(error)
-        raise ConfigurationError(message, str(path), _line_of(text, key)) from error
+        keys, message = _first_problem(error)
+        raise ConfigurationError(message, str(path), line_of(text, keys)) from error
     _check_meaning(preset, text)
     return preset
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAXIMUM_FILE_BYTES:
+            raise ConfigurationError(f"larger than {MAXIMUM_FILE_BYTES} bytes", str(path))
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"cannot be read: {error}", str(path)) from error
+
+
+def _parse(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        raise ConfigurationError(f"not TOML: {error}", str(path), int(line[1]) if line else None) from error
+
+
+def _named(table: dict[str, Any]) -> dict[str, Any]:
+    """The table with the name of each parameter in it: what is no table is left for the schema to refuse."""
+    parameters = table.get("parameters")
+    if not isinstance(parameters, dict):
+        return table
+    named = {
+        name: {"name": name, **fields} if isinstance(fields, dict) else fields for name, fields in parameters.items()
+    }
+    return {**table, "parameters": named}
 
 
 def _check_meaning(preset: Preset, text: str) -> None:
     """What the schema cannot say: names that must exist, ranges that must hold."""
 
-    def refuse(message: str, key: str) -> ConfigurationError:
-        return ConfigurationError(message, preset.source, _line_of(text, key))
+    def refuse(message: str, *keys: str | int) -> ConfigurationError:
+        return ConfigurationError(message, preset.source, line_of(text, keys))
 
     if preset.type not in KINDS:
         raise refuse(f"unknown type '{preset.type}'{nearest(preset.type, KINDS)}, expected: {', '.join(KINDS)}", "type")
@@ -101,37 +150,52 @@ def _check_meaning(preset: Preset, text: str) -> None:
     for code in preset.languages:
         if code not in known:
             raise refuse(f"unknown language '{code}', expected: {', '.join(known)}", "languages")
-    for parameter in preset.parameters.values():
+    for name, parameter in preset.parameters.items():
+        where = ("parameters", name)
+        if parameter.name != name:
+            raise refuse(f"name: got '{parameter.name}', expected '{name}' or nothing", *where, "name")
         if parameter.type not in PARAMETER_TYPES:
-            raise refuse(f"unknown type '{parameter.type}', expected: {', '.join(PARAMETER_TYPES)}", parameter.name)
-    for example in preset.examples:
+            hint = nearest(parameter.type, PARAMETER_TYPES)
+            raise refuse(
+                f"unknown type '{parameter.type}'{hint}, expected: {', '.join(PARAMETER_TYPES)}", *where, "type"
+            )
+        if not _fits(parameter):
+            raise refuse(f"default: got {shorten(parameter.default)}, expected {parameter.expected}", *where, "default")
+    for index, example in enumerate(preset.examples):
         outcomes = (example.value is not None) + example.no_match + (example.partial and example.value is None)
         if outcomes != 1:
-            raise refuse(f"example '{example.say}': expected one of value, no_match or partial", example.say)
+            message = f"example '{example.say}': expected one of value, no_match or partial"
+            raise refuse(message, "examples", index, "say")
         if example.language not in preset.languages:
-            raise refuse(f"example '{example.say}': its language is not one of the preset's", example.say)
+            message = f"example '{example.say}': its language is not one of the preset's"
+            raise refuse(message, "examples", index, "language")
 
 
-def _first_problem(error: BaseException) -> tuple[str, str]:
-    """Key and message of the innermost of cattrs' nested errors."""
+def _fits(parameter: PresetParameter) -> bool:
+    """Whether the default is what a client could have given."""
+    default = parameter.default
+    return default is None or parameter.parse(str(default)) == default
+
+
+def _first_problem(error: BaseException, keys: Keys = ()) -> tuple[Keys, str]:
+    """Where the innermost of cattrs' nested errors is, and what it says."""
+    if isinstance(error, ClassValidationError | IterableValidationError):
+        # A misspelled key says more than that the right one is missing.
+        inner = next((e for e in error.exceptions if isinstance(e, ForbiddenExtraKeysError)), error.exceptions[0])
+        return _first_problem(inner, (*keys, *_place(inner)))
     if isinstance(error, ForbiddenExtraKeysError):
         key = sorted(error.extra_fields)[0]
-        known = [attribute.name for attribute in getattr(error.cl, "__attrs_attrs__", ())]
-        return key, f"unknown key '{key}'{nearest(key, known)}"
-    if isinstance(error, ClassValidationError | IterableValidationError):
-        inner = error.exceptions[0]
-        notes = " ".join(getattr(inner, "__notes__", ()))
-        key, message = _first_problem(inner)
-        named = notes.rsplit("attribute ", 1)[-1] if "attribute " in notes else ""
-        return (key or named), (message if key else f"{named}: {message}" if named else message)
-    if isinstance(error, KeyError):
-        return "", f"{error.args[0]} is missing"
-    return "", str(error)
+        known = [attribute.name for attribute in attrs.fields(error.cl)]
+        return (*keys, key), f"unknown key '{key}'{nearest(key, known)}"
+    name = next((key for key in reversed(keys) if isinstance(key, str)), "")
+    return keys, f"{name} is missing" if isinstance(error, KeyError) else f"{name}: {error}"
 
 
-def _line_of(text: str, key: str) -> int | None:
-    """The first line a key or an example stands in."""
-    for number, line in enumerate(text.splitlines(), start=1):
-        if key and key in line:
-            return number
-    return None
+def _place(error: BaseException) -> Keys:
+    """The keys that cattrs noted on an error, from the outermost."""
+    notes = getattr(error, "__notes__", ())
+    return tuple(
+        note.name if isinstance(note, AttributeValidationNote) else note.index
+        for note in notes
+        if isinstance(note, AttributeValidationNote | IterableValidationNote)
+    )

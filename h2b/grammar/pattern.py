@@ -92,6 +92,8 @@ class _Parser:
         self.at = 0
         self.pattern = pattern
         self.depth = 0
+        self.classes: dict[int, tuple[frozenset[str], int]] = {}
+        """Position after `[` -> the characters of the class and the position after `]`."""
 
     def whole(self) -> tuple[int, int]:
         fragment = self.alternatives()
@@ -225,6 +227,15 @@ class _Parser:
         return fragment
 
     def bracket(self) -> frozenset[str]:
+        """The characters of a class. It is read once, however often a repeat copies it."""
+        start = self.at
+        if start not in self.classes:
+            characters = self.class_items()
+            self.classes[start] = characters, self.at
+        characters, self.at = self.classes[start]
+        return characters
+
+    def class_items(self) -> frozenset[str]:
         inverted = self.take("^")
         found: set[str] = set()
         first = True
@@ -238,7 +249,9 @@ class _Parser:
                 high = self.class_item()
                 if len(low) != 1 or len(high) != 1 or min(low) > min(high):
                     raise self.error("expected a range from a lower to a higher character")
-                found |= {chr(code) for code in range(ord(min(low)), ord(min(high)) + 1)}
+                # Not by counting from low to high: a client's range may be all of Unicode.
+                found |= {c for c in self.pattern.alphabet if min(low) <= c <= min(high)}
+                found |= {c for c in self.pattern.alphabet if min(low) <= c.upper() <= min(high)}
             else:
                 found |= low
         self.at += 1

@@ -50,19 +50,25 @@ class Node:
 
 
 class Lexicon:
-    """An immutable set of entries; the tries are built once."""
+    """An immutable set of entries; each trie is built when first needed, and once."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.entries = tuple(entries)
-        self.words = Node()
+
+    @cached_property
+    def words(self) -> Node:
+        """The phrases word by word, for a search in what was said."""
+        root = Node()
         for entry in self.entries:
-            node = self.words
+            node = root
             for word in entry.phrase.split():
                 node = node.after.setdefault(word, Node())
             node.entries.append(entry)
+        return root
 
     @cached_property
     def trie(self) -> "PhraseTrie":
+        """The phrases byte by byte, for a decoder."""
         return PhraseTrie(self)
 
 
@@ -361,11 +367,12 @@ class LexiconAcceptor:
             for byte in self._trie.following[max(node, 0)]:
                 child = self._trie.arcs[max(node, 0) << 8 | byte]
                 if viable[child] and (node != AFTER_DIGIT or child in self._trie.digits):
-                    reached.setdefault(byte, set()).update(self._entered(state, child))
-        return {byte: frozenset(after) for byte, after in reached.items()}
+                    reached.setdefault(byte, set()).update(self._entered(state, child, node == AFTER_DIGIT))
+        return {byte: frozenset(after) for byte, after in reached.items() if after}
 
-    def _entered(self, state: int, node: int) -> Iterable[Position]:
-        if self._trie.following[node]:
+    def _entered(self, state: int, node: int, inside_number: bool) -> Iterable[Position]:
+        """Positions at a node; inside a number written in digits no phrase begins: "180 5" is never 1 and "80 5"."""
+        if self._trie.following[node] and not inside_number:
             yield state, node
         for value in self._trie.values.get(node, ()):
             after = self._shape.walk(state, value)

@@ -9,6 +9,7 @@ Theory of operation
  3. The ready line comes when the first connection can be served: engines loaded, socket listening.
 """
 
+import gc
 import secrets
 import signal
 import time
@@ -67,7 +68,10 @@ async def run(
         async with open_pool(configuration.asr, engine=engine, languages=languages) as pool:
             # While the workers load: no reader will have to build a language's tables between two frames.
             for code in (code for code, why_not in languages.items() if not why_not):
-                warm_up(language(code), for_decoder=False)
+                warm_up(language(code))
+            # Tables of millions of entries never change: a collector that walked them would stop every call for it.
+            gc.collect()
+            gc.freeze()
             with loading:
                 await pool.ready()
             if not shutdown.is_set():

@@ -18,7 +18,7 @@ from h2b.grammar.kinds.phone import Phone
 from h2b.grammar.kinds.spelling import ALPHABETS, Spelling
 from h2b.language import Language
 
-__all__ = ["KINDS", "Arguments", "Found", "Kind", "warm_up"]
+__all__ = ["KINDS", "Arguments", "Found", "Kind", "warm_up", "warm_up_decoder"]
 
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
@@ -40,15 +40,20 @@ KINDS: Mapping[str, Kind] = {
 """Every kind by the name that `type = …` of a preset uses."""
 
 
-def warm_up(spoken: Language, for_decoder: bool) -> None:
-    """Build the tables of a language now: a second of work that no caller should wait for.
-
-    The server needs what finds values in words, a recogniser also what tells a decoder the grammar.
-    """
+def warm_up(spoken: Language) -> None:
+    """Build what finds values in words of a language now: a second or two that no reader should spend later."""
     usual: list[tuple[str, Arguments]] = [("boolean", {})]
     usual += [("spelling", {"alphabet": alphabet}) for alphabet in ALPHABETS]
     usual += [("date", {TODAY: "2026-01-01"}), ("time", {}), ("number", {}), ("currency", {}), ("age", {})]
     for name, arguments in usual:
         KINDS[name].find(["0"], arguments, spoken)
-        if for_decoder:
-            KINDS[name].acceptor(arguments, spoken)
+
+
+def warm_up_decoder(spoken: Language) -> None:
+    """Build what tells a decoder the commonest grammars of a language now.
+
+    The tables of others are made when a request announces them, while the caller has not spoken yet; each takes
+    tens of megabytes, so a process holds those its callers use.
+    """
+    KINDS["boolean"].acceptor({}, spoken)
+    KINDS["spelling"].acceptor({"alphabet": "digits"}, spoken)

@@ -22,15 +22,18 @@ class Boolean:
 
     def find(self, words: Sequence[str], arguments: Arguments, language: Language) -> list[Found]:
         answers = []
-        at = 0
+        at = said = 0
         while at < len(words):
             entry, end = _longest(words, at, _lexicon(language))
             if entry is None:
                 at += 1
                 continue
-            negated = at > 0 and words[at - 1] in language.negators
-            answers.append((entry.value == "y") is not negated)
+            # "No no" is no, and the "not" of "why not" belongs to that phrase and not to the yes behind it.
+            negated = at > said and words[at - 1] in language.negators
+            answers.append(entry.value == "y" and not negated)
             at = end
+            if answers[-1]:
+                said = end
         return [Found(value=answers[-1])] if answers else []
 
     def acceptor(self, arguments: Arguments, language: Language) -> Acceptor:

@@ -39,6 +39,8 @@ class Spelling:
     name = "spelling"
 
     def check(self, arguments: Arguments) -> None:
+        if arguments.get("alphabet") not in ALPHABETS:
+            raise InvalidParameter("alphabet", arguments.get("alphabet"), "one of " + ", ".join(ALPHABETS))
         _shape(*_shape_key(arguments))
 
     def find(self, words: Sequence[str], arguments: Arguments, language: Language) -> list[Found]:
