@@ -92,7 +92,7 @@ class Finished:
         """Keep the best beams of a step. Ending is one choice among others: an end that would not be among the
         `width` best is not kept, or early ends, which have few factors, would win over the words that follow."""
         grown.sort(key=lambda beam: -beam.log_probability)
-        worst = grown[:width][-1].log_probability if grown and not last else -np.inf
+        worst = grown[width - 1].log_probability if len(grown) >= width and not last else -np.inf
         for beam in ended:
             if beam.log_probability >= worst:
                 self.add(beam)
@@ -133,7 +133,7 @@ class BeamSearch:
         spoken = language(request.language)
 
         def said(beam: Beam) -> str:
-            return spoken.spell_out(words_of(text_of(model, beam)))
+            return spoken.spell_out(transcript_of(model, beam))
 
         self._free_width = max(search.free_beams, min(n_best, MAXIMUM_FREE_BEAMS))
         self._free = Finished(self._free_width, said)
@@ -151,7 +151,10 @@ class BeamSearch:
         for step in range(max(free_steps, held_steps)):
             scores = _log_softmax(logits)
             free = self._grow_free(free, scores, first=step == 0, last=step + 1 >= free_steps)
-            held = self._grow_held(held, scores) if step < held_steps else []
+            held = self._grow_held(held, scores)
+            if step + 1 >= held_steps:
+                # Unlike free words these are not taken as they are: what has not ended by now is a loop.
+                held = []
             free, held = self._hopeful(free, held)
             beams = free + held
             if not beams:
@@ -186,12 +189,13 @@ class BeamSearch:
             masked = np.where(self._silent, -np.inf, row)
             best = np.argpartition(-masked, width)[:width]
             grown += [_longer(beam, int(token), float(row[token]), FREE) for token in best]
-        looping = [short for beam in grown if (short := without_loop(beam)) is not None]
-        if looping:
+        kept = self._free.choose(grown, ended, width, last)
+        looping = without_loop(kept[0]) if kept else None
+        if looping is not None:
             # The model is stuck: what it says from here on is the same again.
-            self._free.give_up(looping)
+            self._free.give_up([looping])
             return []
-        return self._free.choose(grown, ended, width, last)
+        return kept
 
     def _grow_held(self, beams: list[Beam], scores: NDArray[np.float32]) -> list[Beam]:
         """The likeliest words of the grammar; they may end wherever it is satisfied."""
@@ -337,7 +341,7 @@ def _hypotheses(model: SpeechModel, free: list[Beam], held: list[Beam]) -> Itera
         for beam in beams:
             mean = beam.log_probability / (len(beam.tokens) + 1)
             yield Hypothesis(
-                transcript=words_of(text_of(model, beam)),
+                transcript=transcript_of(model, beam),
                 confidence=(
                     calibration.of_free_words(mean)
                     if path is Path.FREE
@@ -349,9 +353,10 @@ def _hypotheses(model: SpeechModel, free: list[Beam], held: list[Beam]) -> Itera
             )
 
 
-def text_of(model: SpeechModel, beam: Beam) -> bytes:
-    """What the model wrote."""
-    return b"".join(model.pieces[token] for token in beam.tokens)
+def transcript_of(model: SpeechModel, beam: Beam) -> str:
+    """The words of a beam. What a grammar let pass as a word is one, in whatever case: its "NO" is not "n o"."""
+    text = b"".join(model.pieces[token] for token in beam.tokens)
+    return words_of(text) if beam.state == FREE else normalise(text.decode(errors="replace"))
 
 
 _CAPITALS = re.compile(r"\b[A-Z]{2,6}\b")

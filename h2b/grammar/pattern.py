@@ -164,7 +164,9 @@ class _Parser:
             for _ in range(highest - lowest):
                 last = self.follow(last, self.again(start))
                 exits.append(last)
-            for state in exits[:-1]:
+            # A state of its own: the last copy may end in a loop, which who leaves before it must not enter.
+            last = self.pattern.new_state()
+            for state in exits:
                 self.pattern.link(state, last)
         self.at = after
         if self.peek() in ("*", "+", "?") and self.peek():

@@ -45,9 +45,10 @@ def parse_uri(text: str) -> GrammarURI:
     if not colon or scheme not in ("builtin", "session"):
         raise NoSuchGrammar(text)
     path, question, query = rest.partition("?")
-    pattern = _PATH if scheme == "builtin" else _ALIAS
-    if not pattern.fullmatch(path):
+    if scheme == "builtin" and not _PATH.fullmatch(path):
         raise GrammarDefinitionError(text, f"got the path {shorten(path)}, expected letters, digits, / - _ .")
+    if scheme == "session" and not _ALIAS.fullmatch(path):
+        raise GrammarDefinitionError(text, f"got the alias {shorten(path)}, expected 1 to 200 characters, no blanks")
     if scheme == "session" and question:
         raise GrammarDefinitionError(text, "an alias takes no query: give the parameters in DEFINE-GRAMMAR")
     return GrammarURI(scheme, path, _parse_query(text, query) if question else ())

@@ -42,13 +42,14 @@ def test_values_of_a_query_come_out_as_they_went_in(query: str, parameters: tupl
     assert parsed.without_query == "builtin:speech/spelling/mixed"
 
 
-@pytest.mark.parametrize("alias", ["city", "MyAlias", "ville-d'été", "a/b", "a:b", "a&b=c", "#1", "émoi\u2003".strip()])
+@pytest.mark.parametrize("alias", ["city", "MyAlias", "ville-d'été", "a/b", "a:b", "a&b=c", "#1", "émoi"])
 def test_an_alias_is_any_word(alias: str) -> None:
     assert parse_uri(f"session:{alias}") == GrammarURI("session", alias)
 
 
 @pytest.mark.parametrize(
-    "uri", ["", "digits", "speech/boolean", "http://x/y.grxml", "Builtin:speech/boolean", " builtin:a", "SESSION:a", ":a"]
+    "uri",
+    ["", "digits", "speech/boolean", "http://x/y.grxml", "Builtin:speech/boolean", " builtin:a", "SESSION:a", ":a"],
 )
 def test_another_scheme_names_no_grammar(uri: str) -> None:
     with pytest.raises(NoSuchGrammar) as caught:
@@ -64,8 +65,8 @@ BAD = {
     "builtin:é": "got the path 'é', expected letters, digits, / - _ .",
     "builtin:a#b": "got the path 'a#b', expected letters, digits, / - _ .",
     "builtin:a;length=4": "got the path 'a;length=4', expected letters, digits, / - _ .",
-    "session:": "got the path '', expected letters, digits, / - _ .",
-    "session:a b": "got the path 'a b', expected letters, digits, / - _ .",
+    "session:": "got the alias '', expected 1 to 200 characters, no blanks",
+    "session:a b": "got the alias 'a b', expected 1 to 200 characters, no blanks",
     "session:a?x=1": "an alias takes no query: give the parameters in DEFINE-GRAMMAR",
     "session:a?": "an alias takes no query: give the parameters in DEFINE-GRAMMAR",
     "builtin:a?length": "got the query 'length', expected name=value",
