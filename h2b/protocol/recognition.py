@@ -301,6 +301,7 @@ class Recognition:
         self.utterance = next(self._utterances)
         self._speech_start = self._speech_end = None
         self._verdict = None
+        self._awaiting = False
         self._paused = False
         self._fed_seconds = 0.0
         return [*effects, self._listen()]

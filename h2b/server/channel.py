@@ -176,7 +176,10 @@ class Channel:
                 answer = partial(self._take_answer, effect.utterance)
                 self._utterances[effect.utterance] = self._recogniser.listen(request, answer)
             case Cancel():
-                self._utterances.pop(effect.utterance).cancel()
+                # None was opened when the event before it in the same effects found no room.
+                utterance = self._utterances.pop(effect.utterance, None)
+                if utterance is not None:
+                    utterance.cancel()
             case Bill():
                 self._bill(effect.record)
 
