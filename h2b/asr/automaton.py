@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from h2b.grammar.spoken import SPACE, Acceptor, Positions
 
 MAXIMUM_STATES = 20_000
-"""States kept for one grammar; beyond it the oldest knowledge is dropped and computed again when needed."""
+"""States whose options one grammar keeps; those of the oldest are dropped and computed again when needed."""
 
 PUNCTUATION = 0x2C
 _SEPARATING = frozenset(b",.-:;!?/")

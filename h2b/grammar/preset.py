@@ -3,6 +3,7 @@
 Owns how a URI query becomes arguments. Files are `h2b.grammar.catalogue`'s.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,6 +59,8 @@ class PresetParameter:
             try:
                 value = int(raw) if self.type == "integer" else float(raw)
             except ValueError:
+                return None
+            if not math.isfinite(value):
                 return None
         size = len(value) if isinstance(value, str) else value
         fits = (self.minimum is None or size >= self.minimum) and (self.maximum is None or size <= self.maximum)

@@ -250,6 +250,18 @@ async def test_a_client_that_reads_nothing_is_given_up_when_its_queue_is_full(se
     assert len(records) == 1
 
 
+async def test_a_recognition_whose_first_event_finds_no_room_is_billed_and_leaves_nothing(setting: Setting) -> None:
+    records: list[RecognitionRecord] = []
+    recogniser = ScriptedRecogniser()
+    channel = Channel(setting, recogniser, records.append, 1)
+    channel.receive(Open(request_id=1))
+    with pytest.raises(ClientTooSlow):
+        channel.receive(Recognize(request_id=2, grammars=(YES,)))
+    assert recogniser.utterances == []
+    channel.abandon()
+    assert [record.ended_by for record in records] == ["disconnect"]
+
+
 async def test_draining_lets_a_recognition_end_and_takes_no_more(setting: Setting, autojump_clock: MockClock) -> None:
     async with a_client(setting, ScriptedRecogniser()) as client:
         client.open()

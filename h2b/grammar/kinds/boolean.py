@@ -29,7 +29,9 @@ class Boolean:
                 at += 1
                 continue
             # "No no" is no, and the "not" of "why not" belongs to that phrase and not to the yes behind it.
-            negated = at > said and words[at - 1] in language.negators
+            # Nobody negates a plain yes: "nein, ja" is a caller who thinks again.
+            plain = words[at] == language.yes[0]
+            negated = at > said and words[at - 1] in language.negators and not plain
             answers.append(entry.value == "y" and not negated)
             at = end
             if answers[-1]:

@@ -33,7 +33,7 @@ class Keywords:
     def check(self, arguments: Arguments) -> None:
         expected = f"1 to {MAXIMUM_ALTERNATIVES} words or phrases separated by '|'"
         alternatives = split_alternatives(str(arguments.get("alternatives", "")))
-        if not alternatives:
+        if not any(map(normalise, alternatives)):
             raise MissingParameter("alternatives", "the keywords grammar", expected)
         if len(alternatives) > MAXIMUM_ALTERNATIVES:
             raise MissingParameter("alternatives", f"a list of {len(alternatives)}", expected)

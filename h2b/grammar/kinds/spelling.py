@@ -110,7 +110,10 @@ def _signs_of(regex: str) -> tuple[str, ...]:
 
 
 def _signs(arguments: Arguments, language: Language) -> tuple[str, ...]:
-    return tuple(sign for sign in _signs_of(str(arguments.get("regex", ""))) if sign in language.symbols)
+    """The signs of the lexicon: all or none, as each set is a lexicon of 20 MB. The shape takes only its own."""
+    if not _signs_of(str(arguments.get("regex", ""))):
+        return ()
+    return tuple(sign for sign in SIGNS if sign in language.symbols)
 
 
 @cache
