@@ -90,6 +90,8 @@ class GrammarSettings:
 
     folder: str = _folder()
     """Folder of preset files (*.toml) that add to the shipped grammars or replace them; empty for none."""
+    reload_seconds: float = _setting(2.0)
+    """How often the server looks for changed files in `folder`, for new sessions to get; 0 for never."""
 
 
 @frozen(kw_only=True)

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from h2b.model.causes import CompletionCause
-from h2b.model.formats import AudioFormat
+from h2b.model.formats import AudioFormat, GrammarFormat
 from h2b.model.messages import (
     Close,
     Command,
@@ -19,6 +19,7 @@ from h2b.model.messages import (
 from h2b.model.names import EventName
 from h2b.model.params import MAXIMUM_MS, MAXIMUM_N_BEST, MAXIMUM_TEXT, PARAMETERS, Parameters, ParameterValue
 from h2b.model.results import Alternative, Hypothesis, Interpretation, Result, Span, Value
+from h2b.wire.vocabulary import JSON
 
 PARTIAL = (CompletionCause.PARTIAL_MATCH, CompletionCause.PARTIAL_MATCH_MAXTIME)
 
@@ -55,7 +56,7 @@ def parameter_values(name: str) -> st.SearchStrategy[ParameterValue]:
 
 def changes() -> st.SearchStrategy[dict[str, ParameterValue]]:
     """Any subset of the parameters."""
-    return st.fixed_dictionaries({}, optional={name: parameter_values(name) for name in PARAMETERS})
+    return st.fixed_dictionaries({}, optional={name: parameter_values(name) for name in JSON.parameters})
 
 
 def grammar_uris() -> st.SearchStrategy[str]:
@@ -79,6 +80,13 @@ def commands() -> st.SearchStrategy[Command]:
         st.builds(SetParams, request_id=ids, changes=changes()),
         st.builds(GetParams, request_id=ids),
         st.builds(DefineGrammar, request_id=ids, alias=texts().filter(bool), body=grammar_uris()),
+        st.builds(
+            DefineGrammar,
+            request_id=ids,
+            alias=texts().filter(bool),
+            body=texts().filter(str.strip),
+            format=st.sampled_from([GrammarFormat.SRGS_XML, GrammarFormat.SRGS_ABNF]),
+        ),
         st.builds(
             Recognize,
             request_id=ids,
@@ -137,7 +145,7 @@ def events(draw: st.DrawFn) -> Event:
     cause = draw(st.none() | st.sampled_from(CompletionCause))
     parameters = result = None
     if name is EventName.DEFAULT_PARAMS:
-        values_of_all = {row: draw(parameter_values(row)) for row in PARAMETERS}
+        values_of_all = {row: draw(parameter_values(row)) for row in JSON.parameters}
         parameters = Parameters().with_changes(values_of_all)
     if name is EventName.RECOGNITION_COMPLETE:
         cause = cause or CompletionCause.SUCCESS

@@ -28,6 +28,8 @@ ONLY_IN = {
     "trio": ("h2b.server", "h2b.asr.pool", "h2b.asr.process", "h2b.asr.background", "h2b.asr.scripted", "h2b.cli"),
     "trio_websocket": ("h2b.server.websocket", "h2b.cli.client"),
     "lxml": ("h2b.wire.nlsml", "h2b.grammar.srgs"),
+    "quickjs": ("h2b.grammar.sisr",),
+    "_quickjs": ("h2b.grammar.sisr",),
     "webrtcvad": ("h2b.audio.vad",),
     "onnxruntime": ("h2b.asr.backends",),
     "onnx": ("h2b.asr.backends",),

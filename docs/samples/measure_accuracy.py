@@ -7,7 +7,8 @@ Each recording goes through the grammar of its kind; what counts is the value, w
 no match and a confidence below 0.5 are all wrong. The reference value is what the same grammar finds in the
 transcript. With `--session` the audio goes through the whole session machine, votes, endpoints and timers included,
 after a second of silence; without it the engine gets the recording as it is. `--out-of-grammar` asks the other
-question: how often prompts and codes pass for digits or yes and no; `--carriers` wraps answers in sentences.
+question: how often prompts and other speech pass for an answer; `--carriers` wraps answers in sentences; `--length`
+tells the grammars of codes how many characters the value has, as a bot that knows its codes does.
 """
 
 import argparse
@@ -123,11 +124,13 @@ class Bench:
         return comparable(value_of(interpret([said], [self.registry.activate(uri, row.language)])))
 
 
-def measure(bench: Bench, rows: Sequence[Row], verbose: bool, session: bool) -> None:
+def measure(bench: Bench, rows: Sequence[Row], verbose: bool, session: bool, length: bool) -> None:
     right: dict[str, list[bool]] = defaultdict(list)
     cost: dict[str, list[float]] = defaultdict(list)
     for row in rows:
         uri = GRAMMAR_OF_KIND[row.kind]
+        if length and row.kind in ("digits", "spell", "alnum"):
+            uri += f"?length={len(bench.expected(row, uri))}"
         verdict, seconds, hypotheses = (bench.through_session if session else bench.heard)(row, uri)
         expected, got = bench.expected(row, uri), comparable(value_of(verdict))
         key = f"{row.language} {row.kind} {row.source}"
@@ -150,15 +153,28 @@ def measure(bench: Bench, rows: Sequence[Row], verbose: bool, session: bool) -> 
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 
+OTHER_SPEECH = ("prompt", "free", "yesno", "keyword")
+OUT_OF_GRAMMAR = {
+    "digits": (GRAMMAR_OF_KIND["digits"], OTHER_SPEECH),
+    "boolean": (GRAMMAR_OF_KIND["yesno"], ("prompt", "free", "digits", "spell")),
+    "number": ("builtin:speech/number", (*OTHER_SPEECH, "spell")),
+    "age": ("builtin:speech/age", (*OTHER_SPEECH, "spell", "date")),
+    "currency": ("builtin:speech/currency", (*OTHER_SPEECH, "spell", "date", "digits", "number")),
+    "time": ("builtin:speech/time", (*OTHER_SPEECH, "spell", "digits")),
+    "date": ("builtin:speech/date?when=past", (*OTHER_SPEECH, "spell", "digits")),
+    "keywords": (GRAMMAR_OF_KIND["keyword"], ("prompt", "free", "digits", "spell", "number", "date")),
+}
+"""By grammar, the kinds of recordings that are no answer to it, whatever words they hold: "press three for sales"."""
+
+
 def out_of_grammar(bench: Bench, rows: Sequence[Row], verbose: bool) -> None:
     """Speech that holds no answer to the grammar it is judged by; accepted is wrong."""
-    for name, uri, kinds in (
-        ("digits", "builtin:speech/spelling/digits", ("prompt", "free", "yesno", "keyword")),
-        ("boolean", "builtin:speech/boolean", ("prompt", "free", "digits", "spell")),
-    ):
+    for name, (uri, kinds) in OUT_OF_GRAMMAR.items():
         accepted = tried = 0
         for row in rows:
-            if row.kind not in kinds or bench.expected(row, uri) != comparable(None):
+            # A keyword is an answer wherever it is said.
+            spotted = name == "keywords" and bench.expected(row, uri) != comparable(None)
+            if row.kind not in kinds or spotted:
                 continue
             verdict, _, _ = bench.heard(row, uri)
             tried += 1
@@ -204,6 +220,7 @@ def main() -> None:
     parser.add_argument("--source", action="append", help="only these sources")
     parser.add_argument("--every", type=int, default=1, help="only every n-th recording")
     parser.add_argument("--session", action="store_true", help="through endpoints and timers")
+    parser.add_argument("--length", action="store_true", help="tell the grammar how long the value is")
     parser.add_argument("--out-of-grammar", action="store_true")
     parser.add_argument("--carriers", action="store_true", help="answers wrapped in a sentence")
     parser.add_argument("--verbose", action="store_true", help="a line for each recording")
@@ -223,7 +240,7 @@ def main() -> None:
         out_of_grammar(bench, rows[:: options.every], options.verbose)
     else:
         known = [row for row in rows if row.kind in GRAMMAR_OF_KIND]
-        measure(bench, known[:: options.every], options.verbose, options.session)
+        measure(bench, known[:: options.every], options.verbose, options.session, options.length)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import click
 
 from h2b.cli.main import FAILED, Verb
 from h2b.cli.terminal import console
-from h2b.grammar.srgs.conformance import run_folder
+from h2b.grammar.srgs.conformance import SUPPLIED, run_folder
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -19,8 +19,13 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 )
 @click.argument("folder", type=FOLDER)
 @click.option("--need", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="Share that must be right.")
-@click.option("--supplied", type=FOLDER, help="Folder with documents the files refer to and do not bring.")
-def conformance(folder: Path, need: float, supplied: Path | None) -> int:
+@click.option(
+    "--supplied",
+    type=FOLDER,
+    default=SUPPLIED,
+    help="Folder with documents the files refer to and do not bring.  [default: those the W3C's test set asks for]",
+)
+def conformance(folder: Path, need: float, supplied: Path) -> int:
     out = console()
     right = total = 0
     for case in run_folder(folder, supplied):

@@ -5,22 +5,28 @@ from pathlib import Path
 import click
 
 from h2b.cli.conformance import conformance
+from h2b.cli.grammar_pages import listed, pages
+from h2b.cli.grammars_check import check_grammars
+from h2b.cli.grammars_new import new_grammar
 from h2b.cli.main import NO_MATCH, Verb, Verbs
-from h2b.cli.terminal import SILENCES, configuration_option, console, fields, shown, table
+from h2b.cli.scripts import evaluated
+from h2b.cli.terminal import SILENCES, configuration_option, console, fields, shown, table, write_text
 from h2b.config import load_configuration
+from h2b.grammar import voicexml
 from h2b.grammar.catalogue import load_catalogue
 from h2b.grammar.interpret import Verdict, interpret
-from h2b.grammar.preset import Example, Preset, PresetParameter
+from h2b.grammar.preset import Example, PresetParameter
 from h2b.grammar.registry import Registry
 from h2b.grammar.uri import parse_uri
 from h2b.language import language as language_of
-from h2b.model.errors import NoSuchGrammar
+from h2b.model.errors import H2BError, NoSuchGrammar
 from h2b.model.results import Hypothesis, MatchClass
 
 ALTERNATIVES = 10
 
-grammars = Verbs("grammars", help="List, explain and try the grammars.")
-grammars.add_command(conformance)
+grammars = Verbs("grammars", help="List, explain, write, check and try the grammars.")
+for command in (new_grammar, check_grammars, conformance):
+    grammars.add_command(command)
 
 
 @grammars.command(
@@ -31,13 +37,13 @@ grammars.add_command(conformance)
 )
 @configuration_option
 def list_grammars(configuration_file: Path | None) -> None:
-    listed = table("grammar", "languages", "parameters", "what it gives")
-    for preset in _presets(_registry(configuration_file)):
+    rows = table("grammar", "languages", "parameters", "what it gives")
+    for preset in listed(_registry(configuration_file)):
         parameters = ", ".join(name + "*" * row.required for name, row in preset.parameters.items())
         gives = preset.doc.partition(". ")[0].rstrip(".")
-        listed.add_row(f"builtin:{preset.path}", " ".join(preset.languages), parameters or "-", gives)
+        rows.add_row(f"builtin:{preset.path}", " ".join(preset.languages), parameters or "-", gives)
     out = console()
-    out.print(listed)
+    out.print(rows)
     out.print("\n* required. Details and examples: h2b grammars show URI")
 
 
@@ -55,6 +61,8 @@ def show_grammar(uri: str, configuration_file: Path | None) -> None:
     registry = _registry(configuration_file)
     parsed = parse_uri(_full(uri))
     preset = registry.presets.get(parsed.path)
+    if preset is None and (named := voicexml.resolve(parsed.path)):
+        raise H2BError(f"{_full(uri)} gives what builtin:{named.preset} finds, in the format of VoiceXML: see that one")
     if preset is None or parsed.scheme != "builtin":
         raise NoSuchGrammar(_full(uri), [f"builtin:{path}" for path in registry.presets])
     out = console()
@@ -64,6 +72,8 @@ def show_grammar(uri: str, configuration_file: Path | None) -> None:
     facts.add_row("languages", " ".join(preset.languages))
     if preset.names:
         facts.add_row("also called", " ".join(f"builtin:{name}" for name in preset.names))
+    if preset.output:
+        facts.add_row("output", preset.output.template or shown(dict(preset.output.keys)))
     out.print()
     out.print(facts)
     if preset.parameters:
@@ -94,9 +104,36 @@ def show_grammar(uri: str, configuration_file: Path | None) -> None:
 def try_grammar(uri: str, words: str, language: str, configuration_file: Path | None) -> int:
     grammar = _registry(configuration_file).activate(_full(uri), language)
     transcript = language_of(language).normalise(words)
-    verdict = interpret((Hypothesis(transcript=transcript, confidence=1.0),), (grammar,), ALTERNATIVES)
+    verdict = evaluated(interpret((Hypothesis(transcript=transcript, confidence=1.0),), (grammar,), ALTERNATIVES))
     _print_verdict(verdict, transcript)
     return 0 if verdict.match is MatchClass.COMPLETE else NO_MATCH
+
+
+@grammars.command(
+    "docs",
+    cls=Verb,
+    example="h2b grammars docs --folder public/grammars --config h2b.toml",
+    help="Write a reference page in Markdown for every grammar, and a README.md that lists them.",
+)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("grammar-pages"),
+    show_default=True,
+    metavar="OUT",
+    help="Where they go. Pages that are there are written anew.",
+)
+@configuration_option
+def write_pages(folder: Path, configuration_file: Path | None) -> None:
+    written = list(pages(listed(_registry(configuration_file))))
+    for place, text in written:
+        path = folder / place
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise H2BError(f"{path.parent}: cannot be made ({error.strerror})") from error
+        write_text(path, text)
+    console().print(f"{len(written)} pages in {folder}")
 
 
 def _print_verdict(verdict: Verdict, transcript: str) -> None:
@@ -122,11 +159,6 @@ def _print_verdict(verdict: Verdict, transcript: str) -> None:
 def _registry(configuration_file: Path | None) -> Registry:
     folder = load_configuration(configuration_file).grammars.folder
     return load_catalogue([Path(folder)] if folder else [])
-
-
-def _presets(registry: Registry) -> list[Preset]:
-    """Each preset once, whatever its names, by URI."""
-    return sorted({preset.path: preset for preset in registry.presets.values()}.values(), key=lambda p: p.path)
 
 
 def _full(uri: str) -> str:

@@ -26,7 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "serve": ("h2b.cli.serve:serve", "Serve speech recognition to voicebots over WebSocket."),
     "demo": ("h2b.cli.demo:demo", "Start a server, call it with a recording, and watch it listen."),
     "recognize": ("h2b.cli.recognize:recognize", "Recognise a recording, as the server would recognise the call."),
-    "grammars": ("h2b.cli.grammars:grammars", "List, explain and try the grammars."),
+    "grammars": ("h2b.cli.grammars:grammars", "List, explain, write, check and try the grammars."),
     "models": ("h2b.cli.models:models", "Prepare the speech models and tell which languages can be recognised."),
 }
 """Verb -> where it lives as `module:name`, and its purpose, which is also the first line of its own help."""

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from h2b.asr.base import Engine, UtteranceRequest
 from h2b.audio.endpoint import SpeechAudio, SpeechPaused, SpeechResumed, SpeechStarted
 from h2b.audio.framing import encode_samples
+from h2b.cli.scripts import run_programs
 from h2b.cli.terminal import SILENCES
 from h2b.grammar.interpret import Verdict, interpret
 from h2b.model.causes import CompletionCause
@@ -30,7 +31,7 @@ from h2b.model.messages import Command, Event, Open, Recognize
 from h2b.model.names import EventName
 from h2b.model.params import Parameters, ParameterValue, RecognitionMode
 from h2b.model.results import MatchClass
-from h2b.protocol.effects import Cancel, Decode, Effect, Feed, Listen, Send
+from h2b.protocol.effects import Cancel, Decode, Effect, Evaluate, Feed, Listen, Send
 from h2b.protocol.recognition import MAXIMUM_UTTERANCE_S
 from h2b.protocol.session import Session, Setting, Trace
 
@@ -148,7 +149,7 @@ class _Call:
     def perform(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             match effect:
-                case Send(event):
+                case Send(Event() as event):
                     self.account.events.append((self.account.position, event))
                 case Listen():
                     self._requests[effect.utterance] = effect
@@ -160,6 +161,8 @@ class _Call:
                     self._speech.pop(utterance, None)
                 case Decode():
                     self.perform(self._decode(effect))
+                case Evaluate(utterance, generation, programs):
+                    self.perform(self.session.evaluated(utterance, generation, run_programs(programs)))
 
     def _decode(self, decode: Decode) -> list[Effect]:
         listen = self._requests[decode.utterance]

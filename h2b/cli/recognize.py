@@ -1,10 +1,12 @@
 """`h2b recognize`: one recording through the session machine and a real engine, told to a person or to a program."""
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
+from attrs import evolve
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
@@ -16,10 +18,10 @@ from h2b.cli.offline import Account, recognise_recording
 from h2b.cli.terminal import configuration_option, console, fields, shown, table, write_text
 from h2b.cli.timeline import draw_timeline
 from h2b.config import Configuration, load_configuration
-from h2b.grammar.registry import primary_subtag
+from h2b.grammar.registry import Registry, primary_subtag
 from h2b.model.causes import CompletionCause
 from h2b.model.errors import InvalidParameter, nearest
-from h2b.model.formats import SAMPLE_RATE, AudioFormat
+from h2b.model.formats import SAMPLE_RATE, AudioFormat, GrammarFormat
 from h2b.model.params import PARAMETERS, ParameterValue, parse_parameter
 from h2b.model.results import Alternative
 from h2b.server.app import make_setting
@@ -28,6 +30,7 @@ from h2b.wire.vocabulary import JSON
 
 MATCHES = (CompletionCause.SUCCESS, CompletionCause.SUCCESS_MAXTIME)
 """Causes with exit code 0."""
+SRGS_FILES = {".grxml": GrammarFormat.SRGS_XML, ".gram": GrammarFormat.SRGS_ABNF}
 
 
 def _parse_settings(ctx: click.Context, option: click.Parameter, written: tuple[str, ...]) -> dict[str, ParameterValue]:
@@ -55,12 +58,19 @@ def _parse_settings(ctx: click.Context, option: click.Parameter, written: tuple[
     """,
     example="""
     h2b recognize call.wav -g "builtin:speech/spelling/digits?length=4" --timeline call.svg
+    h2b recognize call.wav -g menu.grxml
     h2b recognize call.wav -g builtin:speech/boolean --set recognition_mode=hotword --json
     """,
 )
 @click.argument("audio", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
-    "-g", "--grammar", "grammars", multiple=True, required=True, metavar="URI", help="Again for each one more."
+    "-g",
+    "--grammar",
+    "grammars",
+    multiple=True,
+    required=True,
+    metavar="URI|FILE",
+    help="A grammar's URI, or an SRGS file, *.grxml or *.gram. Again for each one more.",
 )
 @click.option("--language", metavar="TAG", help="Language spoken.  [default: en, or the configuration's]")
 @click.option(
@@ -99,9 +109,10 @@ def recognize(
     audio_format = AudioFormat(codec) if codec else None
     samples = read_audio(audio, audio_format)
     setting = make_setting(configuration, available_languages(configuration.asr.engine_options()))
+    registry, grammars = _with_files(setting.registry, grammars)
+    setting = evolve(setting, registry=registry)
     # Refused here, before a model is loaded: that takes a second.
-    for uri in grammars:
-        setting.registry.activate(uri, language)
+    language = registry.activate_all(grammars, language)[0].language
     with _progress() as progress:
         task = progress.add_task("loading the speech model", total=len(samples) / SAMPLE_RATE)
         engine = _load(configuration, language, progress.console.print)
@@ -122,6 +133,21 @@ def recognize(
     else:
         print_account(account, timeline)
     return 0 if account.cause in MATCHES else NO_MATCH
+
+
+def _with_files(registry: Registry, grammars: Sequence[str]) -> tuple[Registry, tuple[str, ...]]:
+    """A registry that knows the grammars given as files, each under an alias, and the URIs of all."""
+    uris = []
+    for number, grammar in enumerate(grammars, start=1):
+        path = Path(grammar)
+        written = SRGS_FILES.get(path.suffix)
+        if written is None or not path.is_file():
+            uris.append(grammar)
+            continue
+        alias = re.sub(r"[\s?#]", "_", path.stem) or f"grammar{number}"
+        registry = registry.define(alias, path.read_text(encoding="utf-8"), written)
+        uris.append(f"session:{alias}")
+    return registry, tuple(uris)
 
 
 def _load(configuration: Configuration, language: str, report: Callable[[str], None]) -> Engine:

@@ -1,12 +1,12 @@
-"""Loads presets from TOML files: `grammars/speech/boolean.toml` answers to `builtin:speech/boolean`.
+"""Loads presets from files: `grammars/speech/boolean.toml` answers to `builtin:speech/boolean`.
 
-The schema is strict: a wrong key, type or example is refused with file and line. A folder of the operator's may
-add presets and replace shipped ones.
+Owns folders and the schema of TOML files; `h2b.grammar.srgs_files` reads SRGS. The schema is strict: a wrong key,
+type or example is refused with file and line. A folder of the operator's may add presets and replace shipped ones.
 """
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,19 @@ import cattrs
 from cattrs import AttributeValidationNote, IterableValidationNote
 from cattrs.dispatch import StructureHook
 from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError, IterableValidationError
-from cattrs.gen import make_dict_structure_fn
+from cattrs.gen import make_dict_structure_fn, override
 
+from h2b.grammar import srgs_files
 from h2b.grammar.kinds import KINDS
 from h2b.grammar.preset import PARAMETER_TYPES, Example, Preset, PresetParameter
 from h2b.grammar.registry import Registry
-from h2b.grammar.toml_lines import Keys, line_of
+from h2b.grammar.toml_lines import Keys, line_of, lines_of_tables
 from h2b.language import LANGUAGES
 from h2b.model.errors import ConfigurationError, nearest, shorten
 from h2b.model.results import Value
 
 MAXIMUM_FILE_BYTES = 1_000_000
-PRESET_KEYS = ("type", "doc", "languages", "names", "parameters", "fixed", "examples")
+PRESET_KEYS = ("type", "doc", "languages", "names", "parameters", "fixed", "output", "examples")
 
 _converter = cattrs.Converter(forbid_extra_keys=True)
 
@@ -41,6 +42,9 @@ def _exactly(raw: Any, kind: type | tuple[type, ...], expected: str) -> Any:
 @_converter.register_structure_hook_factory(attrs.has)
 def _record(kind: type) -> StructureHook:
     from_table: StructureHook = make_dict_structure_fn(kind, _converter, _cattrs_forbid_extra_keys=True)
+    if kind is Example:
+        # No file says on which of its lines an example stands.
+        from_table = make_dict_structure_fn(kind, _converter, _cattrs_forbid_extra_keys=True, line=override(omit=True))
     return lambda raw, _: from_table(_exactly(raw, dict, "a table"), kind)
 
 
@@ -57,6 +61,7 @@ _container(tuple[str, ...], list[str], list, "a list", tuple)
 _container(tuple[Example, ...], list[Example], list, "a list", tuple)
 _container(Mapping[str, PresetParameter], dict[str, PresetParameter], dict, "a table", dict)
 _container(Mapping[str, Any], dict[str, Any], dict, "a table", dict)
+_container(Mapping[str, str], dict[str, str], dict, "a table", dict)
 _converter.register_structure_hook(Value | None, lambda raw, _: raw)
 _converter.register_structure_hook(str | int | float | bool | None, lambda raw, _: raw)
 _converter.register_structure_hook(str, lambda raw, _: _exactly(raw, str, "a string"))
@@ -78,22 +83,56 @@ def load_catalogue(folders: Iterable[Path] = (), languages: Mapping[str, str] | 
     Raises:
         ConfigurationError: a file breaks the schema; says file, line and what was expected.
     """
-    presets: dict[str, Preset] = {}
-    for folder in (shipped_folder(), *folders):
-        if not folder.is_dir():
-            raise ConfigurationError("no such folder of grammars", str(folder))
-        for path in sorted(folder.rglob("*.toml")):
-            preset = load_preset(path, folder)
-            presets[preset.path] = preset
-    by_name = dict(presets)
-    for preset in presets.values():
+    presets = [preset for folder in (shipped_folder(), *folders) for preset in load_folder(folder)]
+    return make_registry(presets, languages)
+
+
+def make_registry(presets: Iterable[Preset], languages: Mapping[str, str] | None = None) -> Registry:
+    """A registry of presets, later ones replacing earlier ones of the same path."""
+    by_path = {preset.path: preset for preset in presets}
+    by_name = dict(by_path)
+    for preset in by_path.values():
         for name in preset.names:
             by_name.setdefault(name, preset)
     return Registry(by_name, languages or {})
 
 
+def load_folder(folder: Path) -> Iterator[Preset]:
+    """The presets of a folder and of those in it.
+
+    Raises:
+        ConfigurationError: there is no such folder, a file is wrong, or two files of it have one URI.
+    """
+    if not folder.is_dir():
+        raise ConfigurationError("no such folder of grammars", str(folder))
+    sources: dict[str, str] = {}
+    for path in preset_files(folder):
+        preset = load_preset(path, folder)
+        if preset.path in sources:
+            raise ConfigurationError(f"builtin:{preset.path} is also in {sources[preset.path]}", str(path))
+        sources[preset.path] = preset.source
+        yield preset
+
+
+def preset_files(folder: Path) -> list[Path]:
+    """Every file of a folder, and of those in it, that is a preset by its name.
+
+    What begins with a dot is none: editors and container volumes keep second copies there.
+    """
+    found = (path for path in folder.rglob("*") if path.suffix in LOADERS and path.is_file())
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
 def load_preset(path: Path, folder: Path) -> Preset:
     """One file; its place below `folder` is its URI. Raises ConfigurationError."""
+    load = LOADERS.get(path.suffix)
+    if load is None:
+        raise ConfigurationError(f"expected a grammar: {', '.join('*' + suffix for suffix in LOADERS)}", str(path))
+    return load(path, folder)
+
+
+def load_toml(path: Path, folder: Path) -> Preset:
+    """A preset declared in TOML. Raises ConfigurationError."""
     text = _read(path)
     table = _parse(text, path)
     for key in table:
@@ -107,7 +146,19 @@ def load_preset(path: Path, folder: Path) -> Preset:
         keys, message = _first_problem(error)
         raise ConfigurationError(message, str(path), line_of(text, keys)) from error
     _check_meaning(preset, text)
-    return preset
+    lines = lines_of_tables(text, "examples")
+    if len(lines) != len(preset.examples):
+        # Written as one list: the line it begins on is near enough.
+        lines = [line_of(text, ("examples",)) or 1] * len(preset.examples)
+    examples = (attrs.evolve(example, line=line) for example, line in zip(preset.examples, lines, strict=True))
+    return attrs.evolve(preset, examples=tuple(examples))
+
+
+LOADERS: Mapping[str, Callable[[Path, Path], Preset]] = {
+    ".toml": load_toml,
+    **dict.fromkeys(srgs_files.SUFFIXES, srgs_files.load_srgs),
+}
+"""Suffix of a file -> what makes a preset of it: given the file and the folder its URI starts at."""
 
 
 def _read(path: Path) -> str:
@@ -161,6 +212,8 @@ def _check_meaning(preset: Preset, text: str) -> None:
             )
         if not _fits(parameter):
             raise refuse(f"default: got {shorten(parameter.default)}, expected {parameter.expected}", *where, "default")
+    for where_wrong, complaint in preset.output.problems(preset.type) if preset.output else ():
+        raise refuse(complaint, "output", *where_wrong)
     for index, example in enumerate(preset.examples):
         outcomes = (example.value is not None) + example.no_match + (example.partial and example.value is None)
         if outcomes != 1:
@@ -185,7 +238,7 @@ def _first_problem(error: BaseException, keys: Keys = ()) -> tuple[Keys, str]:
         return _first_problem(inner, (*keys, *_place(inner)))
     if isinstance(error, ForbiddenExtraKeysError):
         key = sorted(error.extra_fields)[0]
-        known = [attribute.name for attribute in attrs.fields(error.cl)]
+        known = [attribute.name for attribute in attrs.fields(error.cl) if attribute.name != key]
         return (*keys, key), f"unknown key '{key}'{nearest(key, known)}"
     name = next((key for key in reversed(keys) if isinstance(key, str)), "")
     return keys, f"{name} is missing" if isinstance(error, KeyError) else f"{name}: {error}"

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from attrs import evolve, field, frozen
 
-from h2b.grammar.kinds import KINDS
+from h2b.grammar import voicexml
+from h2b.grammar.kinds import KINDS, Found
 from h2b.grammar.registry import ActiveGrammar
 from h2b.language import Language, language
 from h2b.model.results import Alternative, Hypothesis, Interpretation, MatchClass, Path
@@ -86,7 +87,8 @@ def _words_heard(hypotheses: Sequence[Hypothesis], grammars: Sequence[ActiveGram
 def _matches(hypothesis: Hypothesis, grammars: Iterable[ActiveGrammar]) -> Iterator[Alternative]:
     for grammar in grammars:
         spoken = language(grammar.language)
-        for found in KINDS[grammar.kind].find(hypothesis.transcript.split(), grammar.arguments, spoken):
+        values = KINDS[grammar.kind].find(hypothesis.transcript.split(), grammar.arguments, spoken)
+        for found in _as_asked(values, grammar):
             yield Alternative(
                 hypothesis=_spelled_out(hypothesis, spoken),
                 interpretation=Interpretation(
@@ -94,9 +96,20 @@ def _matches(hypothesis: Hypothesis, grammars: Iterable[ActiveGrammar]) -> Itera
                     value=found.value,
                     confidence=hypothesis.confidence * found.quality,
                     complete=found.complete,
+                    script=found.script,
                 ),
                 grammar_uri=grammar.uri,
             )
+
+
+def _as_asked(values: list[Found], grammar: ActiveGrammar) -> list[Found]:
+    """Values in the form of a standard or of the preset's [output]."""
+    if grammar.form:
+        return voicexml.formed(values, grammar)
+    if grammar.output is None:
+        return values
+    # What a script will give is not known yet: its author gives it the form it should have.
+    return [found if found.script else evolve(found, value=grammar.output.apply(found.value)) for found in values]
 
 
 def _spelled_out(hypothesis: Hypothesis, spoken: Language) -> Hypothesis:
@@ -112,7 +125,7 @@ def _n_best(ranked: Sequence[Alternative], length: int) -> tuple[Alternative, ..
     rest: list[Alternative] = []
     for alternative in ranked:
         assert alternative.interpretation is not None
-        value = (alternative.grammar_uri, repr(alternative.interpretation.value))
+        value = (alternative.grammar_uri, repr(alternative.interpretation.value) + alternative.interpretation.script)
         said = (*value, alternative.hypothesis.transcript)
         if value not in values:
             fresh.append(alternative)

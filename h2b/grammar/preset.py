@@ -10,6 +10,7 @@ from typing import Any
 from attrs import field, frozen
 
 from h2b.grammar.kinds import KINDS
+from h2b.grammar.output import Output
 from h2b.grammar.uri import GrammarURI
 from h2b.model.errors import ClientError, GrammarDefinitionError, MethodFailed, nearest, shorten
 from h2b.model.results import Value
@@ -78,6 +79,8 @@ class Example:
     value: Value | None = None
     no_match: bool = False
     partial: bool = False
+    line: int | None = None
+    """Where it stands in its file; the loader knows."""
 
 
 @frozen(kw_only=True)
@@ -96,6 +99,10 @@ class Preset:
     parameters: Mapping[str, PresetParameter] = field(factory=dict)
     fixed: Mapping[str, Any] = field(factory=dict)
     """Arguments of the kind that a client cannot change."""
+    output: Output | None = None
+    """What comes of the kind's value; None for the value itself."""
+    form: str = ""
+    """Standard whose value formats replace the kind's; no file says so, see `h2b.grammar.voicexml`."""
     examples: tuple[Example, ...] = ()
     source: str = ""
     """The file it came from."""

@@ -4,19 +4,36 @@ A `Registry` is immutable: DEFINE-GRAMMAR derives a new one, and dropping the se
 """
 
 import datetime
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
 from attrs import evolve, field, frozen
 
+from h2b.grammar import voicexml
+from h2b.grammar.kinds import KINDS
 from h2b.grammar.kinds.base import TODAY
+from h2b.grammar.kinds.srgs import BUILTINS, DOCUMENTS, EXTERNALS, ROOT, SRGS, argument_values, roots_of
+from h2b.grammar.output import Output
 from h2b.grammar.preset import Preset
+from h2b.grammar.srgs.pack import Documents
 from h2b.grammar.uri import GrammarURI, parse_uri
-from h2b.model.errors import GrammarDefinitionError, LanguageUnsupported, NoSuchGrammar
+from h2b.language import LANGUAGES
+from h2b.language import language as language_of
+from h2b.model.errors import ClientError, GrammarDefinitionError, LanguageUnsupported, NoSuchGrammar
+from h2b.model.formats import GrammarFormat
 
 MAXIMUM_ALIASES = 100
 """Aliases of one session: more is a client that forgot to reuse them."""
+MAXIMUM_DEFINITION = 256_000
+"""Bytes of a grammar that a client may send: it is read while others wait. Larger ones are the operator's files."""
+MEDIA_TYPES = {GrammarFormat.SRGS_XML: "application/srgs+xml", GrammarFormat.SRGS_ABNF: "application/srgs"}
+
+
+_SPOKEN = tuple(known.code for known in LANGUAGES)
 
 
 @frozen(kw_only=True)
@@ -31,10 +48,27 @@ class ActiveGrammar:
     arguments: Mapping[str, Any]
     language: str
     """RFC 5646 tag."""
+    form: str = ""
+    """Standard whose value formats replace the kind's: see `h2b.grammar.voicexml`."""
+    output: Output | None = None
+    """What comes of the kind's value; None for the value itself."""
 
     @property
     def primary_language(self) -> str:
         return primary_subtag(self.language)
+
+
+@frozen
+class Definition:
+    """A grammar that a client sent: arguments of the kind `srgs`."""
+
+    arguments: Mapping[str, str]
+    language: str
+    """Its own, RFC 5646; empty for a grammar of keys."""
+    rules: frozenset[str]
+    """What may be recognised: public rules, and an empty name for the root."""
+    source: bytes
+    media_type: str
 
 
 @frozen
@@ -45,30 +79,73 @@ class Registry:
     """Path after `builtin:` -> preset; a preset's other names point at it too."""
     languages: Mapping[str, str] = field(factory=dict)
     """Primary subtag the engines know -> "" or why it cannot be used here. Empty: no engine is asked."""
-    aliases: Mapping[str, GrammarURI] = field(factory=dict)
+    aliases: Mapping[str, GrammarURI | Definition] = field(factory=dict)
     today: Callable[[], datetime.date] = datetime.date.today
     """The day that relative dates count from, asked once for every activated grammar that needs it."""
 
-    def define(self, alias: str, body: str) -> "Registry":
-        """A registry in which `session:<alias>` is the builtin grammar of `body` (DEFINE-GRAMMAR).
+    def define(self, alias: str, body: str, written: GrammarFormat = GrammarFormat.URI_LIST) -> "Registry":
+        """A registry in which `session:<alias>` is what `body` says: a builtin grammar, or SRGS (DEFINE-GRAMMAR).
 
         Raises:
-            NoSuchGrammar, GrammarDefinitionError: the body is not one usable builtin URI; self is unchanged.
+            NoSuchGrammar, GrammarDefinitionError: no usable grammar; self is unchanged.
+            LanguageUnsupported: it is in a language that nobody here speaks.
         """
-        uris = body.split()
-        if len(uris) != 1:
-            raise GrammarDefinitionError(f"session:{alias}", f"got {len(uris)} URIs, expected one builtin: URI")
         if len(self.aliases) >= MAXIMUM_ALIASES and alias not in self.aliases:
             raise GrammarDefinitionError(
                 f"session:{alias}", f"the session has {MAXIMUM_ALIASES} aliases already: use one of them again"
             )
+        parse_uri(f"session:{alias}")
+        if written is GrammarFormat.URI_LIST:
+            named: GrammarURI | Definition = self._builtin(alias, body)
+        else:
+            named = self._definition(f"session:{alias}", body, MEDIA_TYPES[written])
+        return evolve(self, aliases=MappingProxyType({**self.aliases, alias: named}))
+
+    def read_ahead(self, alias: str, body: str, written: GrammarFormat) -> None:
+        """Do the work of `define` now and remember it, for those who cannot wait later. Safe in any thread."""
+        if written is GrammarFormat.URI_LIST or len(body) > MAXIMUM_DEFINITION:
+            return
+        with suppress(ClientError, _RefersToOthers):
+            # What is wrong with it, `define` will say.
+            found = _read_alone(body.encode(), f"session:{alias}", MEDIA_TYPES[written])
+            if found.language and "" in found.rules and primary_subtag(found.language) in _SPOKEN:
+                arguments = self._with_builtins(found.arguments, found.language, f"session:{alias}")
+                KINDS[SRGS].find(["0"], arguments, language_of(found.language))
+
+    def _builtin(self, alias: str, body: str) -> GrammarURI:
+        uris = body.split()
+        if len(uris) != 1:
+            raise GrammarDefinitionError(f"session:{alias}", f"got {len(uris)} URIs, expected one builtin: URI")
         parsed = parse_uri(uris[0])
         if parsed.scheme != "builtin":
             raise GrammarDefinitionError(uris[0], "an alias names a builtin: grammar, not another alias")
-        parse_uri(f"session:{alias}")
         preset = self._preset(parsed, uris[0])
         preset.arguments(parsed, uris[0])
-        return evolve(self, aliases=MappingProxyType({**self.aliases, alias: parsed}))
+        return parsed
+
+    def _definition(self, uri: str, body: str, media_type: str) -> Definition:
+        source = body.encode()
+        if len(source) > MAXIMUM_DEFINITION:
+            raise GrammarDefinitionError(uri, f"{len(source)} bytes, expected at most {MAXIMUM_DEFINITION}")
+        try:
+            found = _read_alone(source, uri, media_type)
+        except _RefersToOthers:
+            found = _read(source, uri, media_type, self._document)
+        if found.language:
+            self._check_engine(f"grammar '{uri}'", found.language)
+            self._with_builtins(found.arguments, found.language, uri)
+        return found
+
+    def _document(self, uri: str) -> bytes | None:
+        """What a grammar refers to: another of the session, or an SRGS file by its path below the grammars."""
+        scheme, _, alias = uri.partition(":")
+        named = self.aliases.get(alias) if scheme == "session" else None
+        if isinstance(named, Definition):
+            return named.source
+        preset = self.presets.get(uri.rpartition(".")[0])
+        if preset is None or preset.type != SRGS:
+            return None
+        return Documents.unpacked(preset.fixed[DOCUMENTS]).sources.get(uri)
 
     def activate(self, uri: str, language: str) -> ActiveGrammar:
         """The grammar a RECOGNIZE names, in a language.
@@ -78,38 +155,113 @@ class Registry:
             LanguageUnsupported: the grammar or the engines do not know the language.
         """
         parsed = parse_uri(uri)
-        builtin = self._resolve(parsed, uri)
+        builtin, rule = self._resolve(parsed, uri)
+        if isinstance(builtin, Definition):
+            return self._activate_definition(builtin, uri, rule, language)
         preset = self._preset(builtin, uri)
         arguments = {**_region_of(language), **preset.arguments(builtin, uri)}
         self._check_language(preset, language)
         if TODAY in preset.parameters and TODAY not in arguments:
             arguments = {**arguments, TODAY: self.today().isoformat()}
+        if preset.type == SRGS:
+            arguments = self._with_builtins(arguments, language, uri)
         return ActiveGrammar(
-            uri=uri, type=f"builtin:{preset.path}", kind=preset.type, arguments=arguments, language=language
+            uri=uri,
+            type=f"builtin:{preset.path}",
+            kind=preset.type,
+            arguments=arguments,
+            language=language,
+            form=preset.form,
+            output=preset.output,
         )
 
-    def _resolve(self, parsed: GrammarURI, uri: str) -> GrammarURI:
+    def activate_all(self, uris: Sequence[str], language: str) -> tuple[ActiveGrammar, ...]:
+        """The grammars of one request. A grammar in SRGS says its language itself; all must be in the same one.
+
+        Raises:
+            NoSuchGrammar, GrammarDefinitionError, LanguageUnsupported: as for one.
+        """
+        active = tuple(self.activate(uri, language) for uri in uris)
+        for grammar in active[1:]:
+            if grammar.primary_language != active[0].primary_language:
+                why = f"'{active[0].uri}' is in '{active[0].language}': one request hears one language"
+                raise LanguageUnsupported(f"grammar '{grammar.uri}'", grammar.language, [active[0].language], why)
+        return active
+
+    def _activate_definition(self, definition: Definition, uri: str, rule: str, language: str) -> ActiveGrammar:
+        spoken = definition.language or language
+        if rule not in definition.rules:
+            why = f"no public rule '{rule}'" if rule else "no root rule: name a rule, as in session:alias#rule"
+            raise GrammarDefinitionError(uri, why)
+        arguments = {**self._with_builtins(definition.arguments, spoken, uri), ROOT: rule}
+        return ActiveGrammar(uri=uri, type=uri.partition("#")[0], kind=SRGS, arguments=arguments, language=spoken)
+
+    def _with_builtins(self, arguments: Mapping[str, Any], language: str, uri: str) -> dict[str, Any]:
+        """The arguments of an SRGS grammar with those of the builtin grammars it refers to."""
+        others: dict[str, Any] = {}
+        for other in str(arguments.get(EXTERNALS, "")).splitlines():
+            active = self.activate(other, language)
+            if active.kind == SRGS:
+                raise GrammarDefinitionError(uri, f"refers to '{other}', which is SRGS too: refer to its file")
+            others[other] = [active.kind, dict(active.arguments)]
+        return {**arguments, BUILTINS: json.dumps(others, sort_keys=True)} if others else dict(arguments)
+
+    def _resolve(self, parsed: GrammarURI, uri: str) -> tuple[GrammarURI | Definition, str]:
+        """What a URI names, and which rule of it: empty for its root."""
         if parsed.scheme == "builtin":
-            return parsed
-        if parsed.path not in self.aliases:
-            raise NoSuchGrammar(uri, [f"session:{alias}" for alias in self.aliases])
-        return self.aliases[parsed.path]
+            return parsed, ""
+        named = self.aliases.get(parsed.path)
+        if named is not None:
+            return named, ""
+        alias, _, rule = parsed.path.rpartition("#")
+        named = self.aliases.get(alias)
+        if isinstance(named, Definition):
+            return named, rule
+        raise NoSuchGrammar(uri, [f"session:{alias}" for alias in self.aliases])
 
     def _preset(self, builtin: GrammarURI, uri: str) -> Preset:
         preset = self.presets.get(builtin.path)
+        if preset is None and (named := voicexml.resolve(builtin.path)) and named.preset in self.presets:
+            return named.made_of(self.presets[named.preset])
         if preset is None:
             raise NoSuchGrammar(uri, [f"builtin:{path}" for path in self.presets])
         return preset
 
     def _check_language(self, preset: Preset, language: str) -> None:
-        primary = primary_subtag(language)
-        if primary not in preset.languages:
+        if primary_subtag(language) not in preset.languages:
             raise LanguageUnsupported(f"builtin:{preset.path}", language, preset.languages)
+        self._check_engine("speech recognition", language)
+
+    def _check_engine(self, what: str, language: str) -> None:
+        """Whether the language can be recognised here; without engines, whether its words are known."""
+        primary = primary_subtag(language)
+        if primary not in _SPOKEN:
+            raise LanguageUnsupported(what, language, _SPOKEN)
         if not self.languages:
             return
         usable = [code for code, why_not in self.languages.items() if not why_not]
         if primary not in usable:
-            raise LanguageUnsupported("speech recognition", language, usable, self.languages.get(primary, ""))
+            raise LanguageUnsupported(what, language, usable, self.languages.get(primary, ""))
+
+
+class _RefersToOthers(Exception):
+    """The document is not alone."""
+
+
+@lru_cache(maxsize=64)
+def _read_alone(source: bytes, uri: str, media_type: str) -> Definition:
+    """A document that refers to no other. Bots send the same one at the start of every call."""
+
+    def no_other(uri: str) -> bytes | None:
+        raise _RefersToOthers
+
+    return _read(source, uri, media_type, no_other)
+
+
+def _read(source: bytes, uri: str, media_type: str, resolve: Callable[[str], bytes | None]) -> Definition:
+    documents, grammar = Documents.read(source, uri, resolve, media_type)
+    rules = frozenset(roots_of(grammar))
+    return Definition(argument_values(documents, grammar), grammar.language, rules, source, media_type)
 
 
 def _region_of(language: str) -> dict[str, str]:

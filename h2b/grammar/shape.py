@@ -7,6 +7,7 @@ the decoder walk the same automaton. Regexes are compiled here and never backtra
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import TypeVar
 
 from attrs import frozen
@@ -41,7 +42,10 @@ class Shape:
         """The state after `text`, or None when no accepted string continues that way."""
         current: int | None = state
         for character in text:
-            current = self.arcs[current].get(character) if current is not None else None
+            current = self.arcs[state].get(character)
+            if current is None:
+                return None
+            state = current
         return current
 
     def accepts(self, state: int) -> bool:
@@ -50,6 +54,31 @@ class Shape:
     def matches(self, text: str) -> bool:
         state = self.walk(0, text)
         return state is not None and self.accepts(state)
+
+    @cached_property
+    def alphabet(self) -> frozenset[str]:
+        """The characters of accepted strings."""
+        return frozenset().union(*self.arcs)
+
+    @cached_property
+    def remaining(self) -> tuple[int, ...] | None:
+        """For each state how many characters can still come, as bits: bit 3 is set where three can. None: no end."""
+        nexts = [frozenset(row.values()) for row in self.arcs]
+        before: dict[int, list[int]] = {}
+        for state, reached in enumerate(nexts):
+            for after in reached:
+                before.setdefault(after, []).append(state)
+        waiting = [len(reached) for reached in nexts]
+        left = [int(self.accepts(state)) for state in range(len(nexts))]
+        ready = [state for state, count in enumerate(waiting) if not count]
+        for state in ready:
+            for earlier in before.get(state, ()):
+                left[earlier] |= left[state] << 1
+                waiting[earlier] -= 1
+                if not waiting[earlier]:
+                    ready.append(earlier)
+        # What waits for itself is a loop.
+        return tuple(left) if len(ready) == len(nexts) else None
 
     def both(self, other: "Shape") -> "Shape":
         """The strings that both shapes accept. Raises ShapeError when there are none or too many states."""

@@ -213,6 +213,18 @@ def _entries_at(
         yield Entry(words[at], words[at]), at + 1
 
 
+Step: TypeAlias = tuple[int, str, float, bool]
+"""The place after a phrase, what it adds to the value, what it gains, whether its first character is a digit."""
+
+
+def steps_from(words: Sequence[str], at: int, lexicon: Lexicon, links: Sequence[tuple[str, ...]]) -> list[Step]:
+    """Every phrase that begins at `at`, as a step of a search."""
+    return [
+        (end, entry.value, end - at - entry.cost - STEP_COST, entry.value[0].isdigit())
+        for entry, end in _entries_at(words, at, lexicon, links)
+    ]
+
+
 def _begins(words: Sequence[str], at: int, letter: str) -> bool:
     return at < len(words) and len(words[at]) > 1 and words[at][0] == letter
 

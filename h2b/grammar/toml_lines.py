@@ -29,6 +29,13 @@ def line_of(text: str, keys: Keys) -> int | None:
     return best[1]
 
 
+def lines_of_tables(text: str, name: str) -> list[int]:
+    """The lines that open the tables of a top-level [[name]], in their order."""
+    return [
+        number for number, way in _keys_of_lines(text) if len(way) == 2 and way[0] == name and isinstance(way[1], int)
+    ]
+
+
 def _keys_of_lines(text: str) -> Iterator[tuple[int, Keys]]:
     """Every line that opens a table or gives a key its value, with the whole way there."""
     table: Keys = ()

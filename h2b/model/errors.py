@@ -93,6 +93,10 @@ class EngineError(H2BError):
     """The recogniser failed or cannot run: weights missing, worker died, queue full."""
 
 
+class ScriptError(H2BError):
+    """A script of a grammar failed, or took more than it may: the grammar author's fault."""
+
+
 class ConfigurationError(H2BError):
     """The operator's configuration or a preset file is wrong; says file and line."""
 

@@ -1,4 +1,4 @@
-"""Audio formats a client may announce, and the one format everything inside works in.
+"""Formats a client may announce, of audio and grammars, and the one audio format everything inside works in.
 
 Inside is always 8 kHz mono 16-bit. Sources: reference of the H2B protocol, section 7; ITU-T G.711.
 """
@@ -27,6 +27,15 @@ class AudioFormat(Enum):
     @property
     def bytes_per_sample(self) -> int:
         return 2 if self is AudioFormat.LINEAR else 1
+
+
+class GrammarFormat(Enum):
+    """How the body of a DEFINE-GRAMMAR is written."""
+
+    URI_LIST = "URI list"
+    """One URI of a grammar the server has."""
+    SRGS_XML = "SRGS XML"
+    SRGS_ABNF = "SRGS ABNF"
 
 
 def seconds_to_samples(seconds: float) -> int:

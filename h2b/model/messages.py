@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from h2b.model.causes import CompletionCause
-from h2b.model.formats import AudioFormat
+from h2b.model.formats import AudioFormat, GrammarFormat
 from h2b.model.names import EventName
 from h2b.model.params import Parameters, ParameterValue
-from h2b.model.results import Result
+from h2b.model.results import InputMode, Result
 
 
 @frozen(kw_only=True)
@@ -55,6 +55,7 @@ class DefineGrammar(Command):
 
     alias: str
     body: str
+    format: GrammarFormat = GrammarFormat.URI_LIST
 
 
 @frozen(kw_only=True)
@@ -93,3 +94,5 @@ class Event:
     reason: str = ""
     result: Result | None = None
     """Only, and always, in RECOGNITION-COMPLETE."""
+    input_mode: InputMode = InputMode.SPEECH
+    """Of START-OF-INPUT; the JSON wire, which has no keys, does not carry it."""

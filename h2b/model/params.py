@@ -21,6 +21,9 @@ MAXIMUM_MS = 3_600_000
 MAXIMUM_N_BEST = 20
 MAXIMUM_TEXT = 256
 
+KEYS = "0123456789*#ABCD"
+"""Of a telephone (RFC 4733, section 3.2)."""
+
 _NUMERIC = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]{1,12})?([eE][+-]?[0-9]{1,2})?")
 
 
@@ -48,6 +51,9 @@ class Parameters:
     hotword_min_duration: int = 0
     n_best_list_length: int = 1
     sensitivity_level: float = 0.5
+    dtmf_interdigit_timeout: int = 5000
+    dtmf_term_timeout: int = 10000
+    dtmf_term_char: str = ""
     logging_tag: str = ""
 
     def with_changes(self, changes: Mapping[str, ParameterValue]) -> "Parameters":
@@ -124,6 +130,10 @@ def _language(raw: Any) -> str | None:
     return raw if well_formed and subtags[0].isalpha() and len(subtags[0]) >= 2 else None
 
 
+def _key(raw: Any) -> str | None:
+    return raw.upper() if isinstance(raw, str) and len(raw) <= 1 and raw.upper() in KEYS else None
+
+
 def _mode(raw: Any) -> str | None:
     return raw if raw in (mode.value for mode in RecognitionMode) else None
 
@@ -195,6 +205,24 @@ PARAMETERS: Mapping[str, Parameter] = {
         ),
         Parameter(
             "sensitivity_level", _FRACTION, _fraction, "Accepted for compatibility; the endpointer adapts by itself."
+        ),
+        Parameter(
+            "dtmf_interdigit_timeout",
+            _MS,
+            _milliseconds,
+            "Keys: wait for one more after a key while the grammar allows it (RFC 6787, section 9.4.22).",
+        ),
+        Parameter(
+            "dtmf_term_timeout",
+            _MS,
+            _milliseconds,
+            "Keys: wait for dtmf_term_char once the grammar allows no more (RFC 6787, section 9.4.23).",
+        ),
+        Parameter(
+            "dtmf_term_char",
+            "one key of 0123456789*#ABCD, or nothing",
+            _key,
+            "Keys: the one that ends the input and is no part of it; without it a whole answer ends it.",
         ),
         Parameter(
             "logging_tag",

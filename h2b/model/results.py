@@ -22,6 +22,13 @@ class Path(Enum):
     """Held to the grammars of the request."""
 
 
+class InputMode(Enum):
+    """How a caller answers."""
+
+    SPEECH = "speech"
+    DTMF = "dtmf"
+
+
 @frozen(kw_only=True)
 class Hypothesis:
     """One reading of an utterance's audio by an engine.
@@ -36,6 +43,8 @@ class Hypothesis:
     path: Path = Path.FREE
     log_probability: float = 0.0
     tokens: int = 1
+    mode: InputMode = InputMode.SPEECH
+    """With DTMF the transcript is the keys with spaces between, and they are certain."""
 
 
 class MatchClass(Enum):
@@ -55,6 +64,8 @@ class Interpretation:
     value: Value
     confidence: float
     complete: bool = True
+    script: str = ""
+    """An ECMAScript program that gives the value, which is then empty; without it the value is known."""
 
 
 @frozen(kw_only=True)

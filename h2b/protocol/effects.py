@@ -7,13 +7,15 @@ from numpy.typing import NDArray
 from h2b.grammar.registry import ActiveGrammar
 from h2b.model.messages import Event
 from h2b.model.usage import RecognitionRecord
+from h2b.wire.mrcptext import MrcpEvent, MrcpResponse
 
 
 @frozen
 class Send:
     """Encode this event and send it to the client."""
 
-    event: Event
+    event: Event | MrcpResponse | MrcpEvent
+    """What the machine's wire speaks: the session's own events, or those of a machine above it as messages."""
 
 
 @frozen
@@ -43,6 +45,15 @@ class Decode:
 
 
 @frozen
+class Evaluate:
+    """Run the scripts that give values, and answer with this generation: a value or a `ScriptError` for each."""
+
+    utterance: int
+    generation: int
+    programs: tuple[str, ...]
+
+
+@frozen
 class Cancel:
     """Forget the utterance: no answer is wanted any more."""
 
@@ -56,4 +67,4 @@ class Bill:
     record: RecognitionRecord
 
 
-Effect = Send | Listen | Feed | Decode | Cancel | Bill
+Effect = Send | Listen | Feed | Decode | Evaluate | Cancel | Bill

@@ -9,26 +9,32 @@ Theory of operation
  2. The endpointer reports speech started, paused, resumed. Each pause asks the engine for a hypothesis of
     all that was said; speech that resumes makes that answer worthless.
  3. The answer's match class chooses the silence that ends the utterance: complete, partial or none.
- 4. Until the answer is there nobody can say which silence counts. So, from the shortest of the three on,
+ 4. A grammar may leave the value to a script; the answer is there when the script's result is.
+ 5. Until the answer is there nobody can say which silence counts. So, from the shortest of the three on,
     `holds` is true and the intake keeps further frames back: no frame is judged before its time.
- 5. Hotword mode sends no START-OF-INPUT, ends only on a complete match, and forgets what was said whenever
+ 6. Hotword mode sends no START-OF-INPUT, ends only on a complete match, and forgets what was said whenever
     a silence of speech_incomplete_timeout shows that the phrase is over.
- 6. A timer that waits for silence does not fire while speech may be starting: `BENEFIT_OF_DOUBT_S` at most.
- 7. A cap (recognition_timeout, hotword_max_duration, the engine's longest utterance) decodes what was said
+ 7. A timer that waits for silence does not fire while speech may be starting: `BENEFIT_OF_DOUBT_S` at most.
+ 8. The first key that a grammar of keys takes ends listening: the answer is typed, whatever is said meanwhile.
+ 9. A cap (recognition_timeout, hotword_max_duration, the engine's longest utterance) decodes what was said
     so far and then ends whatever the answer: the *Maxtime causes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from attrs import define, field, frozen
 
 from h2b.grammar.interpret import Verdict, interpret
+from h2b.grammar.keys import takes_keys
 from h2b.grammar.registry import ActiveGrammar
+from h2b.grammar.scripts import programs_of, with_values
 from h2b.model.causes import CompletionCause
+from h2b.model.errors import ClientError, ScriptError
 from h2b.model.formats import SAMPLE_RATE
 from h2b.model.params import Parameters, RecognitionMode
-from h2b.model.results import Alternative, MatchClass, Recognised
-from h2b.protocol.effects import Cancel, Decode, Effect, Feed, Listen
+from h2b.model.results import Alternative, MatchClass, Recognised, Value
+from h2b.protocol.effects import Cancel, Decode, Effect, Evaluate, Feed, Listen
+from h2b.protocol.keyentry import KeyEntry
 
 MAXIMUM_UTTERANCE_S = 30.0
 """Longest utterance given to an engine, whatever recognition_timeout says: decoding costs grow with it."""
@@ -97,11 +103,16 @@ class Recognition:
     _awaiting: bool = False
     _capped: bool = False
     _verdict: Verdict | None = None
+    _unevaluated: Verdict | None = None
     _heard: Recognised | None = None
     _fed_seconds: float = 0.0
+    _spoken: tuple[ActiveGrammar, ...] = field(init=False)
+    _entry: KeyEntry = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.utterance = next(self._utterances)
+        self._spoken = tuple(grammar for grammar in self.grammars if not takes_keys(grammar))
+        self._entry = KeyEntry(self.parameters, [grammar for grammar in self.grammars if takes_keys(grammar)])
 
     @property
     def hotword(self) -> bool:
@@ -110,11 +121,46 @@ class Recognition:
     @property
     def holds(self) -> bool:
         """True while the decision hangs on an answer of the engine: keep further audio back."""
-        return self._awaiting and (self._capped or self._due(self._silence_from() + self._shortest_silence()))
+        if not self._awaiting:
+            return False
+        return self._entry.begun or self._capped or self._due(self._silence_from() + self._shortest_silence())
+
+    @property
+    def hears(self) -> bool:
+        """Whether speech counts: some grammar is about it, and no key was pressed."""
+        return bool(self._spoken) and not self._entry.begun
+
+    @property
+    def spoken(self) -> bool:
+        """Whether speech was heard: the barge-in was told."""
+        return self._first_speech is not None
+
+    @property
+    def typed(self) -> bool:
+        """Whether the caller answers with keys."""
+        return self._entry.begun
 
     def begin(self) -> list[Effect]:
         """Effects of RECOGNIZE itself."""
-        return [self._listen()]
+        return [self._listen()] if self._spoken else []
+
+    def pressed(self, key: str) -> list[Effect]:
+        """A key of 0 to 9, *, #, A to D. One that no grammar takes changes nothing."""
+        if self.outcome is not None or (self._awaiting and self._entry.begun) or not self._entry.grammars:
+            return []
+        began = not self._entry.begun
+        try:
+            if not self._entry.press(key, self.position):
+                return []
+        except ClientError as error:
+            return self.abort(error.reason)
+        released: list[Effect] = []
+        if began:
+            released = self.cancel() if self._spoken else []
+            self._awaiting = False
+            self._speech_start = self._first_speech = self._entry.first_at
+        self._speech_end = self._entry.last_at
+        return released + self.advance(self.position)
 
     def start_timers(self) -> None:
         if self.timers_started_at is None:
@@ -145,9 +191,33 @@ class Recognition:
         """The engine's answer; a stale one changes nothing."""
         if not self._awaiting or generation != self._generation:
             return []
-        self._awaiting = False
         self._heard = recognised
-        self._verdict = interpret(recognised.hypotheses, self.grammars, self.parameters.n_best_list_length)
+        try:
+            verdict = interpret(recognised.hypotheses, self._spoken, self.parameters.n_best_list_length)
+        except ClientError as error:
+            # A grammar that takes too long with these words, though it was none too large.
+            return self.abort(error.reason)
+        programs = programs_of(verdict)
+        if programs:
+            self._unevaluated = verdict
+            return [Evaluate(self.utterance, generation, programs)]
+        return self._judge(verdict)
+
+    def evaluated(self, generation: int, results: Sequence[Value | ScriptError]) -> list[Effect]:
+        """The results of scripts; stale ones change nothing."""
+        if not self._awaiting or generation != self._generation or self._unevaluated is None:
+            return []
+        try:
+            return self._judge(with_values(self._unevaluated, results))
+        except ScriptError as error:
+            return self.abort(str(error))
+
+    def _judge(self, verdict: Verdict) -> list[Effect]:
+        self._awaiting = False
+        self._unevaluated = None
+        self._verdict = verdict
+        if self._entry.begun:
+            return self._end_with_keys()
         if self._capped:
             return self._end_at_cap()
         return self.advance(self.position)
@@ -168,6 +238,8 @@ class Recognition:
         self.position = position
         if self.outcome is not None or self.holds:
             return []
+        if self._entry.begun:
+            return self._advance_keys()
         doubt = BENEFIT_OF_DOUBT_S if may_start else 0.0
         if self._speech_start is None and self._first_speech is None:
             return self._end(CompletionCause.NO_INPUT_TIMEOUT) if self._due(self._no_input_at() + doubt) else []
@@ -183,6 +255,8 @@ class Recognition:
         """Position of the next timer, `inf` when only an input can change anything."""
         if self.outcome is not None or self.holds:
             return float("inf")
+        if self._entry.begun:
+            return min(self._entry.ends_at(), self._key_cap_at())
         if self._speech_start is None and self._first_speech is None:
             return self._no_input_at()
         if self._speech_start is not None and not self._paused:
@@ -239,6 +313,31 @@ class Recognition:
         }[self._verdict.match]
         return self._silence_from() + timeout / 1000
 
+    # Keys
+
+    def _key_cap_at(self) -> float:
+        return self._entry.first_at + self.parameters.recognition_timeout / 1000
+
+    def _advance_keys(self) -> list[Effect]:
+        ended = self._due(self._entry.ends_at())
+        capped = not ended and self._due(self._key_cap_at())
+        judged = self._entry.judged
+        if judged is None or not (ended or capped):
+            return []
+        self._capped = capped
+        programs = programs_of(judged.verdict)
+        if programs:
+            self._generation += 1
+            self._awaiting = True
+            self._unevaluated = judged.verdict
+            return [Evaluate(self.utterance, self._generation, programs)]
+        return self._judge(judged.verdict)
+
+    def _end_with_keys(self) -> list[Effect]:
+        causes = _AT_MAXTIME if self._capped else _AT_SILENCE
+        assert self._verdict is not None
+        return self._end(causes[self._verdict.match])
+
     # The decisions
 
     def _acceptable(self) -> bool:
@@ -288,12 +387,13 @@ class Recognition:
     def _decode(self) -> list[Effect]:
         self._generation += 1
         self._awaiting = True
-        self._verdict = None
+        self._verdict = self._unevaluated = None
         return [Decode(self.utterance, self._generation)]
 
     def _listen(self) -> Listen:
         p = self.parameters
-        return Listen(self.utterance, p.speech_language, self.grammars, p.n_best_list_length)
+        # A grammar that says its language itself is right about it.
+        return Listen(self.utterance, self._spoken[0].language, self._spoken, p.n_best_list_length)
 
     def _forget_phrase(self) -> list[Effect]:
         """Hotword: the phrase is over and was not the hotword; listen for the next one."""

@@ -14,11 +14,12 @@ Theory of operation
  5. A recognition is billed in the one place where it is taken off the session, whoever ended it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from itertools import count
+from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from h2b.audio.endpoint import (
     EndpointEvent,
@@ -30,7 +31,7 @@ from h2b.audio.endpoint import (
 )
 from h2b.grammar.registry import Registry
 from h2b.model.causes import CompletionCause
-from h2b.model.errors import ClientError, MethodNotAllowed, event_of
+from h2b.model.errors import ClientError, MethodNotAllowed, ScriptError, event_of
 from h2b.model.formats import SAMPLE_RATE
 from h2b.model.messages import (
     Close,
@@ -46,7 +47,7 @@ from h2b.model.messages import (
 )
 from h2b.model.names import EventName
 from h2b.model.params import Parameters, RecognitionMode
-from h2b.model.results import Recognised, Result, Span
+from h2b.model.results import InputMode, Recognised, Result, Span, Value
 from h2b.model.usage import RecognitionRecord, SessionAttributes
 from h2b.protocol.effects import Bill, Effect, Feed, Send
 from h2b.protocol.intake import Intake, frame_end
@@ -96,6 +97,8 @@ class Setting:
     """What the shell gives every session."""
 
     registry: Registry
+    newest: Callable[[], Registry] | None = None
+    """The grammars of a session that opens now, where they change while the server runs; None for `registry`."""
     parameters: Parameters = field(factory=Parameters)
     endpointing: EndpointSettings = field(factory=EndpointSettings)
     make_channel_id: Callable[[str], str]
@@ -157,6 +160,21 @@ class Session:
         return self._open.attributes.channel_id if self._open else ""
 
     @property
+    def parameters(self) -> Parameters:
+        """Those of the session, for a machine above this one."""
+        return self._session.parameters
+
+    @property
+    def registry(self) -> Registry:
+        """The grammars of the session, its aliases among them."""
+        return self._session.registry
+
+    def describe(self, **attributes: str) -> None:
+        """Say custom_id or session_id after OPEN, as a wire without OPEN must. Records from now on have them."""
+        session = self._session
+        session.attributes = evolve(session.attributes, **attributes)
+
+    @property
     def wake_at(self) -> float:
         """Monotonic time at which `advance` must be called if nothing else happens; `inf` for never."""
         session = self._open
@@ -189,6 +207,20 @@ class Session:
             return self._fail("audio arrived faster than the recogniser could follow")
         return self._judge_frames()
 
+    def receive_key(self, key: str, now: float) -> list[Effect]:
+        """A key of 0 to 9, *, #, A to D was pressed; outside a recognition it is dropped silently."""
+        effects = self.advance(now)
+        session = self._open
+        if session is None or session.active is None:
+            return effects
+        active = session.active
+        told = active.recognition.typed or active.recognition.spoken
+        pressed = active.recognition.pressed(key)
+        normal = active.recognition.parameters.mode is RecognitionMode.NORMAL
+        if active.recognition.typed and not told and normal:
+            pressed.insert(0, self._send(EventName.START_OF_INPUT, active.request_id, input_mode=InputMode.DTMF))
+        return effects + self._after(pressed)
+
     def advance(self, now: float) -> list[Effect]:
         """Time passed: fill in the silence of a stalled client and fire the timers that are due."""
         session = self._open
@@ -203,6 +235,13 @@ class Session:
         if active is None:
             return []
         return self._after(active.recognition.heard(generation, recognised)) + self._judge_frames()
+
+    def evaluated(self, utterance: int, generation: int, results: Sequence[Value | ScriptError]) -> list[Effect]:
+        """The results of an `Evaluate`, in its order; those that nobody waits for any more are dropped."""
+        active = self._active_for(utterance)
+        if active is None:
+            return []
+        return self._after(active.recognition.evaluated(generation, results)) + self._judge_frames()
 
     def failed(self, utterance: int, generation: int, reason: str) -> list[Effect]:
         """The engine's failure for one utterance: cause Error, and the session lives on."""
@@ -225,7 +264,8 @@ class Session:
             session_id=command.session_id,
         )
         intake = Intake(command.audio_format, setting.endpointing)
-        self._open = _Open(attributes, setting.parameters, setting.registry, intake)
+        registry = setting.newest() if setting.newest else setting.registry
+        self._open = _Open(attributes, setting.parameters, registry, intake)
         return [self._send(EventName.OPENED, command.request_id)]
 
     def _do_set_params(self, command: SetParams, now: float) -> list[Effect]:
@@ -244,13 +284,13 @@ class Session:
 
     def _do_define_grammar(self, command: DefineGrammar, now: float) -> list[Effect]:
         session = self._session
-        session.registry = session.registry.define(command.alias, command.body)
+        session.registry = session.registry.define(command.alias, command.body, command.format)
         return [self._send(EventName.GRAMMAR_DEFINED, command.request_id)]
 
     def _do_recognize(self, command: Recognize, now: float) -> list[Effect]:
         session = self._session
         parameters = session.parameters.with_changes(command.changes)
-        grammars = tuple(session.registry.activate(uri, parameters.speech_language) for uri in command.grammars)
+        grammars = session.registry.activate_all(command.grammars, parameters.speech_language)
         recognition = Recognition(
             parameters,
             grammars,
@@ -297,7 +337,7 @@ class Session:
 
     def _endpoint_event(self, event: EndpointEvent) -> list[Effect]:
         active = self._session.active
-        if active is None:
+        if active is None or not active.recognition.hears:
             return []
         recognition = active.recognition
         match event:
@@ -389,7 +429,7 @@ class Session:
             session=session.attributes,
             request_id=active.request_id,
             logging_tag=recognition.parameters.logging_tag,
-            language=recognition.parameters.speech_language,
+            language=recognition.grammars[0].language,
             grammars=tuple(grammar.uri for grammar in recognition.grammars),
             matched_grammar=best.grammar_uri if best else "",
             cause=outcome.cause if outcome else None,
@@ -416,8 +456,8 @@ class Session:
         active = self._open.active if self._open else None
         return active if active and active.recognition.utterance == utterance else None
 
-    def _send(self, name: EventName, request_id: int, cause: CompletionCause | None = None, reason: str = "") -> Send:
-        return Send(Event(name=name, request_id=request_id, channel_id=self.channel_id, cause=cause, reason=reason))
+    def _send(self, name: EventName, request_id: int, **fields: Any) -> Send:
+        return Send(Event(name=name, request_id=request_id, channel_id=self.channel_id, **fields))
 
     def _not_allowed(self, command: Command) -> MethodNotAllowed:
         remedy = REMEDY_OPEN if isinstance(command, Open) else REMEDY[self.state]

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import structlog
 import trio
+from attrs import evolve
 
 import h2b
 from h2b.asr.background import background_tasks
@@ -32,7 +33,9 @@ from h2b.language import language
 from h2b.model.errors import ConfigurationError
 from h2b.protocol.session import Setting
 from h2b.server.channel import Channel, WriteRecord
+from h2b.server.grammars import WatchedGrammars
 from h2b.server.log import log_record
+from h2b.server.scripts import open_scripts
 from h2b.server.websocket import PATH, WebSocketServer
 
 _log = structlog.get_logger("h2b.server.app")
@@ -94,18 +97,21 @@ async def serve(
         ConfigurationError: the address cannot be listened on.
     """
     settings = configuration.server
+    grammars = WatchedGrammars(setting.registry, _folders(configuration))
+    setting = evolve(setting, newest=lambda: grammars.registry)
     listeners, url = await _listen(settings.websocket)
-    websocket = WebSocketServer(
-        settings=settings,
-        open_channel=lambda: Channel(setting, recogniser, write_record, settings.event_queue),
-        draining=shutdown,
-        places=trio.Semaphore(settings.maximum_connections),
-    )
-    async with trio.open_nursery() as connections:
+    async with open_scripts() as scripts, trio.open_nursery() as connections:
+        websocket = WebSocketServer(
+            settings=settings,
+            open_channel=lambda: Channel(setting, recogniser, scripts, write_record, settings.event_queue),
+            draining=shutdown,
+            places=trio.Semaphore(settings.maximum_connections),
+        )
         async with trio.open_nursery() as accepting:
             await accepting.start(
                 partial(trio.serve_listeners, websocket.serve_stream, listeners, handler_nursery=connections)
             )
+            accepting.start_soon(grammars.watch, configuration.grammars.reload_seconds)
             task_status.started(url)
             announce(f"ready websocket={url}")
             await shutdown.wait()
@@ -121,15 +127,20 @@ def make_setting(configuration: Configuration, languages: Mapping[str, str]) -> 
     Raises:
         ConfigurationError: a preset is wrong.
     """
-    folder = configuration.grammars.folder
     return Setting(
-        registry=load_catalogue([Path(folder)] if folder else [], languages),
+        registry=load_catalogue(_folders(configuration), languages),
         parameters=configuration.defaults,
         endpointing=configuration.endpointing,
         make_channel_id=lambda prefix: prefix + secrets.token_hex(8),
         wall_time=time.time,
         version=h2b.__version__,
     )
+
+
+def _folders(configuration: Configuration) -> list[Path]:
+    """The operator's folders of grammars."""
+    folder = configuration.grammars.folder
+    return [Path(folder)] if folder else []
 
 
 async def _listen(address: str) -> tuple[list[trio.SocketListener], str]:

@@ -15,24 +15,35 @@ Theory of operation
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any, TypeAlias
 
 import structlog
 import trio
 
 from h2b.asr.base import Recogniser, Utterance, UtteranceRequest
-from h2b.model.errors import ClientError, EngineError
-from h2b.model.formats import FRAME_SECONDS
-from h2b.model.messages import Command, Event
+from h2b.model.errors import ClientError, EngineError, ScriptError
+from h2b.model.formats import FRAME_SECONDS, GrammarFormat
+from h2b.model.messages import Command, DefineGrammar, Event
 from h2b.model.results import Recognised
 from h2b.model.usage import RecognitionRecord
-from h2b.protocol.effects import Bill, Cancel, Decode, Effect, Feed, Listen, Send
+from h2b.protocol.effects import Bill, Cancel, Decode, Effect, Evaluate, Feed, Listen, Send
+from h2b.protocol.recognizer import Recognizer
 from h2b.protocol.session import Session, Setting, State
 from h2b.server.log import record_fields
+from h2b.server.scripts import Results, Scripts
+from h2b.wire.mrcptext import MrcpEvent, MrcpResponse
 
 _log = structlog.get_logger("h2b.server.channel")
 
 WriteRecord = Callable[[RecognitionRecord], None]
 """Keeps one usage record for those who bill; must return at once."""
+
+
+Machine: TypeAlias = Session | Recognizer
+Message: TypeAlias = Event | MrcpResponse | MrcpEvent
+
+READING = trio.CapacityLimiter(2)
+"""Grammars that are read at once, of all clients."""
 
 
 class ClientTooSlow(Exception):
@@ -44,11 +55,11 @@ class EventQueue:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._events: deque[Event] = deque()
+        self._events: deque[Message] = deque()
         self._closed = False
         self._changed = trio.Event()
 
-    def put(self, event: Event) -> None:
+    def put(self, event: Message) -> None:
         """Add an event. Raises ClientTooSlow when the queue is full."""
         if len(self._events) >= self._limit:
             raise ClientTooSlow
@@ -60,7 +71,7 @@ class EventQueue:
         self._closed = True
         self._wake()
 
-    async def get(self) -> Event | None:
+    async def get(self) -> Message | None:
         """The next event; None after the last one."""
         while not self._events:
             if self._closed:
@@ -83,10 +94,21 @@ class EventQueue:
 class Channel:
     """The session machine of one connection, alive. Made anew for each connection."""
 
-    def __init__(self, setting: Setting, recogniser: Recogniser, write_record: WriteRecord, event_queue: int) -> None:
+    def __init__(
+        self,
+        setting: Setting,
+        recogniser: Recogniser,
+        scripts: Scripts,
+        write_record: WriteRecord,
+        event_queue: int,
+        machine: Machine | None = None,
+    ) -> None:
+        """`machine` is the session's of another wire; by default it is one of its own, which speaks in events."""
         self.events = EventQueue(event_queue)
-        self._session = Session(setting)
+        self._session: Machine = machine or Session(setting)
+        self._registry = setting.registry
         self._recogniser = recogniser
+        self._scripts = scripts
         self._write_record = write_record
         self._utterances: dict[int, Utterance] = {}
         self._alarm = trio.CancelScope()
@@ -101,8 +123,15 @@ class Channel:
 
     # Inputs
 
-    def receive(self, command: Command) -> None:
-        """Carry out a command. Raises ClientTooSlow."""
+    async def read_ahead(self, command: Command) -> None:
+        """Read a grammar that a client sends in a thread, where it may take its time: `receive` then finds it read."""
+        if isinstance(command, DefineGrammar) and command.format is not GrammarFormat.URI_LIST:
+            await trio.to_thread.run_sync(
+                self._registry.read_ahead, command.alias, command.body, command.format, limiter=READING
+            )
+
+    def receive(self, command: Any) -> None:
+        """Carry out a command, of the type that the machine takes. Raises ClientTooSlow."""
         if not self._over:
             self._perform(self._session.handle(command, trio.current_time()))
 
@@ -115,6 +144,11 @@ class Channel:
         """Take audio, cut anywhere. Raises ClientTooSlow."""
         if not self._over:
             self._perform(self._session.receive_audio(chunk, trio.current_time()))
+
+    def receive_key(self, key: str) -> None:
+        """Take a key of 0 to 9, *, #, A to D. Raises ClientTooSlow."""
+        if not self._over:
+            self._perform(self._session.receive_key(key, trio.current_time()))
 
     def drain(self) -> None:
         """Let a recognition end, then take no more: `events` closes after its last event."""
@@ -171,10 +205,14 @@ class Channel:
                 self._utterances[effect.utterance].feed(effect.samples)
             case Decode():
                 self._utterances[effect.utterance].decode(effect.generation)
+            case Evaluate():
+                answer = partial(self._take_values, effect.utterance, effect.generation)
+                self._scripts.evaluate(effect.programs, answer)
             case Listen():
                 request = UtteranceRequest(effect.language, effect.grammars, effect.n_best)
-                answer = partial(self._take_answer, effect.utterance)
-                self._utterances[effect.utterance] = self._recogniser.listen(request, answer)
+                self._utterances[effect.utterance] = self._recogniser.listen(
+                    request, partial(self._take_answer, effect.utterance)
+                )
             case Cancel():
                 # None was opened when the event before it in the same effects found no room.
                 utterance = self._utterances.pop(effect.utterance, None)
@@ -191,12 +229,22 @@ class Channel:
             _log.exception("record_not_written", **record_fields(record))
 
     def _take_answer(self, utterance: int, generation: int, answer: Recognised | EngineError) -> None:
+        if isinstance(answer, EngineError):
+            _log.warning("recognition_failed", channel_id=self.id, reason=str(answer))
+            self._take(lambda: self._session.failed(utterance, generation, str(answer)))
+        else:
+            self._take(lambda: self._session.heard(utterance, generation, answer))
+
+    def _take_values(self, utterance: int, generation: int, results: Results) -> None:
+        for result in results:
+            if isinstance(result, ScriptError):
+                _log.warning("script_failed", channel_id=self.id, reason=str(result))
+        self._take(lambda: self._session.evaluated(utterance, generation, results))
+
+    def _take(self, answer: Callable[[], list[Effect]]) -> None:
+        """Give an answer to the session; what goes wrong with it is raised where the connection is looked after."""
         try:
-            if isinstance(answer, EngineError):
-                _log.warning("recognition_failed", channel_id=self.id, reason=str(answer))
-                self._perform(self._session.failed(utterance, generation, str(answer)))
-            else:
-                self._perform(self._session.heard(utterance, generation, answer))
+            self._perform(answer())
         except Exception as error:
             self._failure = error
             self._alarm.cancel()

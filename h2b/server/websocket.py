@@ -16,6 +16,7 @@ from attrs import frozen
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 
 from h2b.config import ServerSettings
+from h2b.model.messages import Event
 from h2b.server.channel import Channel, ClientTooSlow
 from h2b.wire.json import Unreadable, decode, encode
 
@@ -138,7 +139,7 @@ async def _read(websocket: WebSocketConnection, channel: Channel, unread_s: floa
         if isinstance(message, bytes):
             await _hear(channel, message)
         else:
-            _obey(channel, message)
+            await _obey(channel, message)
         # A client that asks and does not read the answers waits for itself, not for anyone else.
         with trio.move_on_after(unread_s) as patience:
             await channel.events.room()
@@ -153,18 +154,19 @@ async def _hear(channel: Channel, audio: bytes) -> None:
         channel.receive_audio(audio[start : start + SLICE_BYTES])
 
 
-def _obey(channel: Channel, text: str) -> None:
+async def _obey(channel: Channel, text: str) -> None:
     try:
         command = decode(text)
     except Unreadable as unreadable:
         channel.refuse(unreadable.error, unreadable.request_id)
     else:
+        await channel.read_ahead(command)
         channel.receive(command)
 
 
 async def _write(websocket: WebSocketConnection, channel: Channel, conversation: trio.CancelScope) -> None:
     """Send events in order; when there will be no more, the conversation is over."""
-    while (event := await channel.events.get()) is not None:
+    while isinstance(event := await channel.events.get(), Event):
         await websocket.send_message(encode(event))
     conversation.cancel()
 

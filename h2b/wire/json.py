@@ -9,8 +9,10 @@ What could be misread is refused: a wrong type, a value out of range, a doubtful
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
+
+from attrs import evolve
 
 from h2b.model.causes import CompletionCause
 from h2b.model.errors import (
@@ -22,6 +24,7 @@ from h2b.model.errors import (
     nearest,
     shorten,
 )
+from h2b.model.formats import GrammarFormat
 from h2b.model.messages import Command, DefineGrammar, Event, Open, Recognize
 from h2b.model.names import EventName
 from h2b.model.params import Parameters
@@ -36,19 +39,24 @@ from h2b.wire.jsonfields import (
     Meant,
     Rejection,
     Unexpected,
+    definition,
     read_changes,
     structure,
     write_changes,
 )
 from h2b.wire.jsontext import MAXIMUM_REQUEST_ID, read_object, refuse_flaws, request_id_of
-from h2b.wire.vocabulary import JSON, URI_LIST, Key
+from h2b.wire.vocabulary import JSON, Key
 
 Member = TypeVar("Member")
 
 _COMMANDS: Mapping[str, type[Command]] = {spelling: kind for kind, spelling in JSON.commands.items()}
 _HEADERS = (Key.CUSTOM_ID, Key.SESSION_ID, Key.AUDIO_CODEC, Key.CONTENT_ID)
 """Headers that become fields; absent, null and empty are one."""
-_WITH_GRAMMARS = (DefineGrammar, Recognize)
+_GRAMMAR_FORMATS: Mapping[type[Command], tuple[GrammarFormat, ...]] = {
+    DefineGrammar: tuple(GrammarFormat),
+    Recognize: (GrammarFormat.URI_LIST,),
+}
+"""How the body of a command may be written. What is long is defined once, and then recognised by its alias."""
 _PARTIAL = (CompletionCause.PARTIAL_MATCH, CompletionCause.PARTIAL_MATCH_MAXTIME)
 
 
@@ -101,8 +109,8 @@ def encode_command(command: Command, channel_id: str = "") -> str:
     """The text frame a client sends; `channel_id` is the session's. OPEN sends its prefix in that place."""
     fields = {Key.CHANNEL_ID: channel_id, Key.BODY: "", Key.HEADERS: {}} | CONVERTER.unstructure(command)
     headers = {key: fields[key] for key in _HEADERS if key in fields}
-    if isinstance(command, _WITH_GRAMMARS):
-        headers[Key.CONTENT_TYPE] = URI_LIST
+    if type(command) in _GRAMMAR_FORMATS:
+        headers[Key.CONTENT_TYPE] = fields.get(Key.CONTENT_TYPE, JSON.grammar_formats[GrammarFormat.URI_LIST])
     return _text(
         {
             Key.COMMAND: JSON.commands[type(command)],
@@ -158,10 +166,13 @@ def _read_command(message: Mapping[str, Any]) -> Command:
     prefix = _member(message, Key.CHANNEL_ID, "", "a string") if kind is Open else ""
     fields: dict[str, Any] = {key: "" if headers.get(key) is None else headers[key] for key in _HEADERS}
     fields |= {Key.REQUEST_ID: message[Key.REQUEST_ID], Key.CHANNEL_ID: prefix, Key.BODY: body, Key.HEADERS: headers}
-    if kind in _WITH_GRAMMARS:
-        _check_content_type(headers.get(Key.CONTENT_TYPE))
+    if kind in _GRAMMAR_FORMATS:
+        fields[Key.CONTENT_TYPE] = _grammar_format(headers.get(Key.CONTENT_TYPE), _GRAMMAR_FORMATS[kind])
     try:
-        return structure(fields, kind)
+        command = structure(fields, kind)
+        if isinstance(command, DefineGrammar):
+            return evolve(command, body=definition(command.body, command.format))
+        return command
     except Rejection as rejection:
         raise _client_error(rejection, JSON.commands[kind]) from None
 
@@ -189,12 +200,15 @@ def _wrong(message: Mapping[str, Any], key: Key, expected: str) -> MalformedMess
     return MalformedMessage(f"{key}: got {shorten(message[key])}, expected {expected}")
 
 
-def _check_content_type(raw: Any) -> None:
+def _grammar_format(raw: Any, allowed: Sequence[GrammarFormat]) -> GrammarFormat:
     if raw is None or raw == "":
-        return
+        return GrammarFormat.URI_LIST
+    spelled = {JSON.grammar_formats[kind]: kind for kind in allowed}
     # A media type is compared without case, and may have parameters such as a charset.
-    if not isinstance(raw, str) or raw.partition(";")[0].strip().lower() != URI_LIST:
-        raise InvalidParameter(Key.CONTENT_TYPE, raw, f"'{URI_LIST}'")
+    name = raw.partition(";")[0].strip().lower() if isinstance(raw, str) else ""
+    if name not in spelled:
+        raise InvalidParameter(Key.CONTENT_TYPE, raw, " or ".join(f"'{media_type}'" for media_type in spelled))
+    return spelled[name]
 
 
 def _client_error(rejection: Rejection, command: str) -> ClientError:

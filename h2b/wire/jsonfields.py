@@ -15,7 +15,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
 from h2b.model.causes import CompletionCause
 from h2b.model.errors import nearest, shorten
-from h2b.model.formats import AudioFormat
+from h2b.model.formats import AudioFormat, GrammarFormat
 from h2b.model.messages import (
     Close,
     DefineGrammar,
@@ -199,11 +199,19 @@ def _grammars(body: str) -> tuple[str, ...]:
     return uris
 
 
-def _grammar(body: str) -> str:
-    uris = _grammars(body)
-    if len(uris) > 1:
-        raise Unexpected(len(uris), "one grammar URI")
-    return uris[0]
+def definition(body: str, written: GrammarFormat) -> str:
+    """The body of a DEFINE-GRAMMAR: a grammar, or the URI of a list of one. Raises Rejection."""
+    try:
+        if written is not GrammarFormat.URI_LIST:
+            if not body.strip():
+                raise Absent("a grammar")
+            return body
+        uris = _grammars(body)
+        if len(uris) > 1:
+            raise Unexpected(len(uris), "one grammar URI")
+        return uris[0]
+    except (Absent, Unexpected) as problem:
+        raise Rejection(Key.BODY, problem) from None
 
 
 def read_changes(headers: Mapping[str, Any]) -> dict[str, ParameterValue]:
@@ -233,7 +241,7 @@ def _others(raw: Any) -> list[Entry]:
 
 def write_changes(changes: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:
     """Parameters as headers."""
-    return {JSON.parameters[name]: value for name, value in changes.items()}
+    return {JSON.parameters[name]: value for name, value in changes.items() if name in JSON.parameters}
 
 
 def _confidence(value: float) -> float:
@@ -269,7 +277,12 @@ RECORDS: dict[type[Any], Mapping[str, Row]] = {
     },
     SetParams: {**_REQUEST, **_CHANGES},
     GetParams: _REQUEST,
-    DefineGrammar: {**_REQUEST, "alias": Row(Key.CONTENT_ID, _alias), "body": Row(Key.BODY, _grammar)},
+    DefineGrammar: {
+        **_REQUEST,
+        "alias": Row(Key.CONTENT_ID, _alias),
+        "body": Row(Key.BODY),
+        "format": Row(Key.CONTENT_TYPE, write=JSON.grammar_formats.__getitem__),
+    },
     Recognize: {**_REQUEST, "grammars": Row(Key.BODY, _grammars, "\n".join), **_CHANGES},
     StartInputTimers: _REQUEST,
     Stop: _REQUEST,

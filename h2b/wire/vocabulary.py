@@ -10,7 +10,7 @@ from enum import StrEnum
 from attrs import frozen
 
 from h2b.model.causes import CompletionCause
-from h2b.model.formats import AudioFormat
+from h2b.model.formats import AudioFormat, GrammarFormat
 from h2b.model.messages import (
     Close,
     Command,
@@ -34,6 +34,8 @@ class Vocabulary:
     events: Mapping[EventName, str]
     causes: Mapping[CompletionCause, str]
     audio_formats: Mapping[AudioFormat, str]
+    grammar_formats: Mapping[GrammarFormat, str]
+    """As media types."""
     parameters: Mapping[str, str]
     """From the names of `h2b.model.params.PARAMETERS`."""
 
@@ -81,9 +83,14 @@ JSON = Vocabulary(
         CompletionCause.GRAMMAR_DEFINITION_FAILURE: "GramDefinitionFailure",
     },
     audio_formats={AudioFormat.LINEAR: "linear", AudioFormat.G711A: "g711a", AudioFormat.G711U: "g711u"},
-    parameters={name: name for name in PARAMETERS},
+    grammar_formats={
+        GrammarFormat.URI_LIST: "text/uri-list",
+        GrammarFormat.SRGS_XML: "application/srgs+xml",
+        GrammarFormat.SRGS_ABNF: "application/srgs",
+    },
+    parameters={name: name for name in PARAMETERS if not name.startswith("dtmf_")},
 )
-"""The JSON WebSocket. Parameters are spelled as the model names them."""
+"""The JSON WebSocket. Parameters are spelled as the model names them; it has no keys, so none of theirs."""
 
 
 class Key(StrEnum):
@@ -118,5 +125,113 @@ class Key(StrEnum):
     VALUE = "value"
 
 
-URI_LIST = "text/uri-list"
-"""Media type of a body that lists grammars (RFC 2483 section 5)."""
+class Method(StrEnum):
+    """Methods of the recognizer resource, but for enrolment (RFC 6787 section 9.2)."""
+
+    SET_PARAMS = "SET-PARAMS"
+    GET_PARAMS = "GET-PARAMS"
+    DEFINE_GRAMMAR = "DEFINE-GRAMMAR"
+    RECOGNIZE = "RECOGNIZE"
+    INTERPRET = "INTERPRET"
+    GET_RESULT = "GET-RESULT"
+    START_INPUT_TIMERS = "START-INPUT-TIMERS"
+    STOP = "STOP"
+
+
+class Notice(StrEnum):
+    """Events of the recognizer resource (RFC 6787 section 9.3)."""
+
+    START_OF_INPUT = "START-OF-INPUT"
+    RECOGNITION_COMPLETE = "RECOGNITION-COMPLETE"
+    INTERPRETATION_COMPLETE = "INTERPRETATION-COMPLETE"
+
+
+class MediaType(StrEnum):
+    """Of bodies (RFC 6787 section 9.5); the grammars' own are in `JSON.grammar_formats`."""
+
+    URI_LIST = "text/uri-list"
+    GRAMMAR_LIST = "text/grammar-ref-list"
+    MULTIPART = "multipart/mixed"
+    PLAIN = "text/plain"
+
+
+class Header(StrEnum):
+    """Header fields of MRCPv2 that are no parameters (RFC 6787 sections 6.2 and 9.4)."""
+
+    CHANNEL = "Channel-Identifier"
+    ACTIVE_REQUESTS = "Active-Request-Id-List"
+    PROXY_SYNC_ID = "Proxy-Sync-Id"
+    ACCEPT = "Accept"
+    CONTENT_TYPE = "Content-Type"
+    CONTENT_ID = "Content-ID"
+    COMPLETION_CAUSE = "Completion-Cause"
+    COMPLETION_REASON = "Completion-Reason"
+    INPUT_TYPE = "Input-Type"
+    WAVEFORM_URI = "Waveform-URI"
+    INPUT_WAVEFORM_URI = "Input-Waveform-URI"
+    SAVE_WAVEFORM = "Save-Waveform"
+    CANCEL_IF_QUEUE = "Cancel-If-Queue"
+    CLEAR_DTMF_BUFFER = "Clear-DTMF-Buffer"
+    INTERPRET_TEXT = "Interpret-Text"
+    VENDOR_SPECIFIC = "Vendor-Specific-Parameters"
+    FAILED_URI = "Failed-URI"
+    FAILED_URI_CAUSE = "Failed-URI-Cause"
+
+
+MRCP_PARAMETERS: Mapping[str, str] = {
+    "speech_language": "Speech-Language",
+    "confidence_threshold": "Confidence-Threshold",
+    "sensitivity_level": "Sensitivity-Level",
+    "no_input_timeout": "No-Input-Timeout",
+    "recognition_timeout": "Recognition-Timeout",
+    "speech_complete_timeout": "Speech-Complete-Timeout",
+    "speech_incomplete_timeout": "Speech-Incomplete-Timeout",
+    "start_input_timers": "Start-Input-Timers",
+    "recognition_mode": "Recognition-Mode",
+    "hotword_max_duration": "Hotword-Max-Duration",
+    "hotword_min_duration": "Hotword-Min-Duration",
+    "n_best_list_length": "N-Best-List-Length",
+    "dtmf_interdigit_timeout": "DTMF-Interdigit-Timeout",
+    "dtmf_term_timeout": "DTMF-Term-Timeout",
+    "dtmf_term_char": "DTMF-Term-Char",
+    "logging_tag": "Logging-Tag",
+}
+"""Parameters that have a header field (RFC 6787 section 9.4)."""
+
+MRCP_VENDOR: Mapping[str, str] = {
+    "speech_nomatch_timeout": "Speech-Nomatch-Timeout",
+    "custom_id": "Custom-Id",
+    "session_id": "Session-Id",
+}
+"""Parameters, and attributes of the session, among the Vendor-Specific-Parameters (H2B reference section 3.3)."""
+
+MRCP_ACCEPTED: frozenset[str] = frozenset(
+    name.lower()
+    for name in (
+        *("Speed-Vs-Accuracy", "Media-Type", "New-Audio-Channel", "Early-No-Match", "DTMF-Buffer-Time"),
+        *("Recognizer-Context-Block", "Ver-Buffer-Utterance", "Accept-Charset", "Cache-Control", "Fetch-Timeout"),
+        *("Set-Cookie", "Content-Base", "Content-Encoding", "Content-Location", "Content-Length"),
+    )
+)
+"""Header fields of the RFC that are read and change nothing here, in lower case."""
+
+MRCP_CAUSES: Mapping[CompletionCause, str] = {
+    CompletionCause.SUCCESS: "success",
+    CompletionCause.NO_MATCH: "no-match",
+    CompletionCause.NO_INPUT_TIMEOUT: "no-input-timeout",
+    CompletionCause.HOTWORD_MAXTIME: "hotword-maxtime",
+    CompletionCause.GRAMMAR_LOAD_FAILURE: "grammar-load-failure",
+    CompletionCause.ERROR: "recognizer-error",
+    CompletionCause.SUCCESS_MAXTIME: "success-maxtime",
+    CompletionCause.LANGUAGE_UNSUPPORTED: "language-unsupported",
+    CompletionCause.PARTIAL_MATCH: "partial-match",
+    CompletionCause.PARTIAL_MATCH_MAXTIME: "partial-match-maxtime",
+    CompletionCause.NO_MATCH_MAXTIME: "no-match-maxtime",
+    CompletionCause.GRAMMAR_DEFINITION_FAILURE: "grammar-definition-failure",
+}
+"""Names of the causes, after their number (RFC 6787 section 9.4.11)."""
+
+CANCELLED = "011 cancelled"
+URI_FAILURE = "009 uri-failure"
+SEMANTICS_FAILURE = "012 semantics-failure"
+"""Completion causes that only MRCPv2 has."""

@@ -43,6 +43,15 @@ def test_an_unknown_grammar_names_the_nearest_one():
     assert result.output == "h2b: unknown grammar 'builtin:speech/boolen' (nearest: 'builtin:speech/boolean')\n"
 
 
+def test_a_name_of_voicexml_leads_to_the_grammar_that_answers_to_it():
+    result = run("grammars", "show", "grammar/date")
+    assert result.exit_code == 1
+    assert result.output == (
+        "h2b: builtin:grammar/date gives what builtin:speech/date finds, in the format of VoiceXML: see that one\n"
+    )
+    assert fields(run("grammars", "try", "grammar/date", "July fourth two thousand").output)["value"] == '"20000704"'
+
+
 def test_try_shows_value_match_and_the_silence_that_would_end_it():
     result = run("grammars", "try", DIGITS, "My code is, uh, four seven double one.")
     assert result.exit_code == 0
@@ -101,6 +110,17 @@ def test_an_operators_grammar_is_found_through_the_configuration(tmp_path):
     configuration.write_text('[grammars]\nfolder = "own"\n')
     result = run("grammars", "try", "colour", "the green one", "--config", str(configuration))
     assert fields(result.output)["value"] == '"green"'
+
+
+def test_show_tells_what_clients_get_instead_of_the_value(tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "day.toml").write_text(
+        'type = "date"\ndoc = "A day."\nlanguages = ["en"]\n[output]\ntemplate = "{day}/{month}"\n'
+    )
+    configuration = tmp_path / "h2b.toml"
+    configuration.write_text('[grammars]\nfolder = "own"\n')
+    output = run("grammars", "show", "day", "--config", str(configuration)).output
+    assert fields(output)["output"] == "{day}/{month}"
 
 
 def test_a_wrong_configuration_is_told_with_file_and_line(tmp_path):

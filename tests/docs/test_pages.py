@@ -140,7 +140,7 @@ def test_a_wrong_preset_is_told_as_the_page_shows(tmp_path: Path) -> None:
 
 
 def test_the_page_on_presets_names_every_key_and_kind() -> None:
-    keys = {"parameters": "[parameters.NAME]", "fixed": "[fixed]", "examples": "[[examples]]"}
+    keys = {"parameters": "[parameters.NAME]", "fixed": "[fixed]", "output": "[output]", "examples": "[[examples]]"}
     for key in PRESET_KEYS:
         assert shown("howto/add-a-grammar.md", f"| `{keys.get(key, key)}` |"), key
     for kind in KINDS:

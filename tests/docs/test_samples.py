@@ -103,3 +103,8 @@ def test_the_examples_of_the_grammar_hold(example: Example) -> None:
     assert verdict.match is (MatchClass.PARTIAL if example.partial else MatchClass.COMPLETE)
     assert found is not None
     assert found.value == example.value
+
+
+def test_the_cost_of_interpretation_is_printed_by_grammar_and_language() -> None:
+    printed = run("docs/samples/measure_interpretation.py", "--language", "de", "--grammar", "age")
+    assert [line.split()[:2] for line in printed.splitlines()[1:]] == [["speech/age", "de"]]

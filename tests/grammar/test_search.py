@@ -1,13 +1,17 @@
 """Values found in words, and the decoder's acceptor, which must read and write the same language."""
 
 import random
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from h2b.grammar.best_first import best_readings
 from h2b.grammar.kinds import KINDS
-from h2b.grammar.spoken import SPACE, Acceptor
+from h2b.grammar.kinds.spelling import lexicon_of
+from h2b.grammar.shape import DIGITS, LETTERS, Shape, of_length, of_pattern
+from h2b.grammar.spoken import SPACE, Acceptor, Reading, search
 from h2b.language import LANGUAGES, Language, language, normalise
 
 SPELLING = KINDS["spelling"]
@@ -102,3 +106,78 @@ def test_what_a_decoder_may_write_is_a_value_of_the_shape(known: Language, lengt
         found = values(text.decode(), known.code, length=length)
         assert found, text
         assert all(len(str(value)) == length for value in found)
+
+
+# The search from the best on, beside the one that looks at everything
+
+SHAPES = (
+    of_length(DIGITS, 1, None),
+    of_length(DIGITS + LETTERS, 1, None),
+    of_length(DIGITS, 4, 4),
+    of_length(DIGITS, 6, 9),
+    of_pattern(DIGITS + LETTERS, "[a-z]{2}[0-9]{3}[a-z]{0,2}"),
+)
+AROUND = {
+    "en": "my number is uh please for to",
+    "fr": "alors mon numéro c'est euh non",
+    "es": "pues mi número es eh",
+    "de": "also meine nummer äh ist",
+}
+
+
+def utterance(known: Language, chance: random.Random) -> list[str]:
+    """Numbers, letters and other words in any order."""
+    parts = []
+    for _ in range(chance.randint(1, 7)):
+        number = chance.choice(known.number_forms(chance.choice((chance.randrange(100), chance.randrange(3000))))[:3])
+        letter = chance.choice(known.letters[chance.choice(LETTERS)])
+        parts.append(chance.choice((number, number, number, letter, chance.choice(AROUND[known.code].split()))))
+    return " ".join(parts).split()
+
+
+def both(words: list[str], known: Language, shape: Shape) -> tuple[list[Reading], list[Reading]]:
+    lexicon = lexicon_of(known, "mixed" if "a" in shape.arcs[0] or shape is SHAPES[1] else "digits", ())
+    return best_readings(words, lexicon, shape, known.fillers), search(words, lexicon, shape, known.fillers)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(LANGUAGES), st.sampled_from(SHAPES), st.integers(0, 10**6))
+def test_the_best_reading_is_what_a_look_at_all_readings_finds(known: Language, shape: Shape, seed: int) -> None:
+    best, every = both(utterance(known, random.Random(seed)), known, shape)
+    assert bool(best) == bool(every)
+    if every:
+        assert best[0].complete == every[0].complete
+        assert best[0].score == pytest.approx(every[0].score, abs=1e-4)
+        stretch = (best[0].start, best[0].end, best[0].complete)
+        assert {(reading.start, reading.end, reading.complete) for reading in best} == {stretch}
+        scores = [round(reading.score, 6) for reading in best]
+        assert scores == sorted(scores, reverse=True)
+        assert len({reading.value for reading in best}) == len(best)
+
+
+def test_letters_that_a_shape_has_not_do_not_lead_astray() -> None:
+    said = (
+        "quarante sept mille six cent septante un quatre vingt quinze mille neuf cent huitante huit quatre vingts cinq"
+    )
+    assert values(f"{said} ù vingt", "fr", alphabet="mixed") != []
+
+
+def test_what_can_still_come_is_known_for_every_state_unless_there_is_no_end() -> None:
+    shape = of_pattern(DIGITS, "1|2[0-9]{2}")
+    assert shape.remaining is not None
+    state = shape.walk(0, "2")
+    assert state is not None
+    assert (shape.remaining[0], shape.remaining[state]) == (0b1010, 0b100)
+    assert of_length(DIGITS, 2, None).remaining is None
+
+
+@pytest.mark.parametrize("scheme", ["iban", "card", "nir", "siret"])
+def test_long_ambiguous_codes_do_not_take_long(scheme: str) -> None:
+    said = "f r " + "soixante dix huit quatre vingt dix neuf cent quatre vingt douze " * 4
+    arguments = {"scheme": scheme}
+    KINDS["identifier"].find(said.split(), arguments, language("fr"))
+    began = time.process_time()
+    for _ in range(10):
+        KINDS["identifier"].find(said.split(), arguments, language("fr"))
+    # Some 2 ms each; a look at all readings takes half a second.
+    assert (time.process_time() - began) / 10 < 0.05

@@ -26,6 +26,9 @@ EXPECTED = {
     "hotword_min_duration": MS,
     "n_best_list_length": "an integer from 1 to 20",
     "sensitivity_level": FRACTION,
+    "dtmf_interdigit_timeout": MS,
+    "dtmf_term_timeout": MS,
+    "dtmf_term_char": "one key of 0123456789*#ABCD, or nothing",
     "logging_tag": "a string of at most 256 characters",
 }
 DEFAULTS = {
@@ -42,6 +45,9 @@ DEFAULTS = {
     "hotword_min_duration": 0,
     "n_best_list_length": 1,
     "sensitivity_level": 0.5,
+    "dtmf_interdigit_timeout": 5000,
+    "dtmf_term_timeout": 10000,
+    "dtmf_term_char": "",
     "logging_tag": "",
 }
 TIMERS = [name for name, expected in EXPECTED.items() if expected is MS]

@@ -6,13 +6,14 @@ import numpy as np
 from attrs import define, field
 
 from h2b.grammar.catalogue import load_catalogue
+from h2b.model.errors import ScriptError
 from h2b.model.formats import SAMPLE_RATE
 from h2b.model.messages import Close, Event, Open, Recognize, StartInputTimers, Stop
 from h2b.model.names import EventName
 from h2b.model.params import Parameters
-from h2b.model.results import Hypothesis, Recognised
+from h2b.model.results import Hypothesis, Recognised, Value
 from h2b.model.usage import RecognitionRecord
-from h2b.protocol.effects import Bill, Cancel, Decode, Effect, Feed, Listen, Send
+from h2b.protocol.effects import Bill, Cancel, Decode, Effect, Evaluate, Feed, Listen, Send
 from h2b.protocol.session import Session, Setting
 
 REGISTRY = load_catalogue()
@@ -49,6 +50,8 @@ class Line:
     fed: dict[int, float] = field(factory=dict)
     listened: dict[int, Listen] = field(factory=dict)
     cancelled: list[int] = field(factory=list)
+    evaluations: list[Evaluate] = field(factory=list)
+    """Scripts to run; a test answers them."""
     unanswered: list[Decode] = field(factory=list)
     session: Session = field(init=False)
     _requests: int = 0
@@ -97,6 +100,12 @@ class Line:
             self.now += len(chunk) / 2 / SAMPLE_RATE
             self.perform(self.session.receive_audio(chunk, self.now))
 
+    def press(self, keys: str, every_s: float = 0.2) -> None:
+        """Press keys on a silent line."""
+        for key in keys:
+            self.stream(silence(every_s), chunk_ms=20)
+            self.perform(self.session.receive_key(key, self.now))
+
     def wait(self, seconds: float) -> None:
         """Send nothing for a while; the machine is woken when it asked to be."""
         until = self.now + seconds
@@ -121,6 +130,8 @@ class Line:
                     self.fed[utterance] += len(samples) / SAMPLE_RATE
                 case Cancel(utterance):
                     self.cancelled.append(utterance)
+                case Evaluate():
+                    self.evaluations.append(effect)
                 case Decode():
                     self.decodes.append((self.now, effect))
                     self.unanswered.append(effect)
@@ -137,6 +148,9 @@ class Line:
             self.perform(self.session.failed(decode.utterance, decode.generation, answer))
         else:
             self.perform(self.session.heard(decode.utterance, decode.generation, answer))
+
+    def evaluated(self, evaluate: Evaluate, *results: Value | ScriptError) -> None:
+        self.perform(self.session.evaluated(evaluate.utterance, evaluate.generation, results))
 
     # What the tests ask
 

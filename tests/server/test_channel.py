@@ -1,6 +1,6 @@
 """One channel on trio's virtual clock with the scripted recogniser: every time is exact."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -20,6 +20,7 @@ from h2b.model.results import Hypothesis
 from h2b.model.usage import RecognitionRecord
 from h2b.protocol.session import Setting
 from h2b.server.channel import Channel, ClientTooSlow, EventQueue
+from h2b.server.scripts import Results, Scripts
 
 YES = "builtin:speech/boolean"
 OPENED, STOPPED, CLOSED = EventName.OPENED, EventName.STOPPED, EventName.CLOSED
@@ -28,6 +29,13 @@ IN_PROGRESS, START, COMPLETE = (
     EventName.START_OF_INPUT,
     EventName.RECOGNITION_COMPLETE,
 )
+
+
+class NoScripts:
+    """For grammars without scripts."""
+
+    def evaluate(self, programs: Sequence[str], answer: Callable[[Results], None]) -> None:
+        raise AssertionError(programs)
 
 
 class Client:
@@ -72,9 +80,11 @@ class Client:
 
 
 @asynccontextmanager
-async def a_client(setting: Setting, recogniser: ScriptedRecogniser, event_queue: int = 64) -> AsyncIterator[Client]:
+async def a_client(
+    setting: Setting, recogniser: ScriptedRecogniser, event_queue: int = 64, scripts: Scripts | None = None
+) -> AsyncIterator[Client]:
     records: list[RecognitionRecord] = []
-    channel = Channel(setting, recogniser, records.append, event_queue)
+    channel = Channel(setting, recogniser, scripts or NoScripts(), records.append, event_queue)
     client = Client(channel, records)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(channel.keep_time)
@@ -209,7 +219,7 @@ async def test_a_record_that_cannot_be_written_takes_nothing_from_the_client(
     def fail(record: RecognitionRecord) -> None:
         raise OSError("disk full")
 
-    channel = Channel(setting, ScriptedRecogniser(), fail, 64)
+    channel = Channel(setting, ScriptedRecogniser(), NoScripts(), fail, 64)
     client = Client(channel, [])
     client.open()
     client.recognize()
@@ -223,7 +233,7 @@ async def test_what_an_answer_breaks_ends_its_own_channel_only(setting: Setting,
     nonsense = Hypothesis(transcript=None, confidence=1.0)  # type: ignore[arg-type]  # no session can take it
     recogniser = ScriptedRecogniser([nonsense])
     records: list[RecognitionRecord] = []
-    channel = Channel(setting, recogniser, records.append, 64)
+    channel = Channel(setting, recogniser, NoScripts(), records.append, 64)
     client = Client(channel, records)
     client.open()
     client.recognize()
@@ -237,7 +247,7 @@ async def test_what_an_answer_breaks_ends_its_own_channel_only(setting: Setting,
 
 async def test_a_client_that_reads_nothing_is_given_up_when_its_queue_is_full(setting: Setting) -> None:
     records: list[RecognitionRecord] = []
-    channel = Channel(setting, ScriptedRecogniser(), records.append, 10)
+    channel = Channel(setting, ScriptedRecogniser(), NoScripts(), records.append, 10)
     channel.receive(Open(request_id=1))
     channel.receive(Recognize(request_id=2, grammars=(YES,)))
     for _ in range(8):
@@ -253,7 +263,7 @@ async def test_a_client_that_reads_nothing_is_given_up_when_its_queue_is_full(se
 async def test_a_recognition_whose_first_event_finds_no_room_is_billed_and_leaves_nothing(setting: Setting) -> None:
     records: list[RecognitionRecord] = []
     recogniser = ScriptedRecogniser()
-    channel = Channel(setting, recogniser, records.append, 1)
+    channel = Channel(setting, recogniser, NoScripts(), records.append, 1)
     channel.receive(Open(request_id=1))
     with pytest.raises(ClientTooSlow):
         channel.receive(Recognize(request_id=2, grammars=(YES,)))
@@ -278,7 +288,7 @@ async def test_draining_lets_a_recognition_end_and_takes_no_more(setting: Settin
 
 
 async def test_draining_closes_an_idle_session_at_once(setting: Setting, autojump_clock: MockClock) -> None:
-    channel = Channel(setting, ScriptedRecogniser(), lambda record: None, 64)
+    channel = Channel(setting, ScriptedRecogniser(), NoScripts(), lambda record: None, 64)
     client = Client(channel, [])
     client.open()
     channel.drain()

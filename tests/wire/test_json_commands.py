@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from h2b.model.errors import ClientError, InvalidParameter, MalformedMessage, MissingParameter
-from h2b.model.formats import AudioFormat
+from h2b.model.formats import AudioFormat, GrammarFormat
 from h2b.model.messages import (
     Close,
     Command,
@@ -87,7 +87,8 @@ REFUSED: dict[str, tuple[int, type[ClientError], str]] = {
     "define_grammar_invalid": (
         4,
         InvalidParameter,
-        "content_type: got 'application/srgs+xml', expected 'text/uri-list'",
+        "content_type: got 'application/x-jsgf', "
+        "expected 'text/uri-list' or 'application/srgs+xml' or 'application/srgs'",
     ),
     "define_grammar_truncated": (4, MalformedMessage, "message: got the end at character 43, expected a JSON object"),
     "recognize_invalid": (6, InvalidParameter, "recognition_mode: got 'hot', expected 'normal' or 'hotword'"),
@@ -390,13 +391,39 @@ def test_a_uri_list_is_the_content_type_and_may_go_without_saying(content_type: 
     )
 
 
-@pytest.mark.parametrize("name", ["DEFINE-GRAMMAR", "RECOGNIZE"])
-@pytest.mark.parametrize("content_type", ["text/uri", "application/srgs+xml", 7, ["text/uri-list"]])
-def test_another_content_type_is_an_invalid_parameter(name: str, content_type: Any) -> None:
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("DEFINE-GRAMMAR", "'text/uri-list' or 'application/srgs+xml' or 'application/srgs'"),
+        ("RECOGNIZE", "'text/uri-list'"),
+    ],
+)
+@pytest.mark.parametrize("content_type", ["text/uri", "application/x-jsgf", 7, ["text/uri-list"]])
+def test_another_content_type_is_an_invalid_parameter(name: str, expected: str, content_type: Any) -> None:
     assert refusal(command(name, {"content_type": content_type, "content_id": "pin"}, "builtin:x")) == (
         5,
         InvalidParameter,
-        f"content_type: got {content_type!r}, expected 'text/uri-list'",
+        f"content_type: got {content_type!r}, expected {expected}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("content_type", "kind"),
+    [
+        ("application/srgs+xml", GrammarFormat.SRGS_XML),
+        ("Application/SRGS; charset=UTF-8", GrammarFormat.SRGS_ABNF),
+    ],
+)
+def test_a_grammar_is_defined_by_its_text(content_type: str, kind: GrammarFormat) -> None:
+    headers = {"content_type": content_type, "content_id": "menu"}
+    text = "#ABNF 1.0;\n\n$menu = a | b;\n"
+    assert decode(command("DEFINE-GRAMMAR", headers, text)) == DefineGrammar(
+        request_id=5, alias="menu", body=text, format=kind
+    )
+    assert refusal(command("DEFINE-GRAMMAR", headers, " \n")) == (
+        5,
+        MissingParameter,
+        "body is missing in DEFINE-GRAMMAR: expected a grammar",
     )
 
 

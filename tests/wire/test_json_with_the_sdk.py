@@ -25,6 +25,7 @@ from h2b.model.names import EventName
 from h2b.model.params import Parameters
 from h2b.model.results import Alternative, Span
 from h2b.wire.json import Unreadable, decode, encode
+from h2b.wire.jsonfields import write_changes
 from h2b.wire.vocabulary import JSON
 from tests.strategies import events
 from tests.wire.test_json_events import EXPECTED, HEARD, OTHER, complete, event
@@ -170,7 +171,7 @@ def assert_the_sdk_reads(sent: Event) -> None:
     assert type(read) is SDK_CLASSES[sent.name]
     assert read.request_id == sent.request_id
     assert read.channel_id == sent.channel_id
-    assert read.headers == (sent.parameters.as_mapping() if sent.parameters else {})
+    assert read.headers == (write_changes(sent.parameters.as_mapping()) if sent.parameters else {})
     cause = read.completion_cause
     assert (cause.value if cause else None) == (JSON.causes[sent.cause] if sent.cause is not None else None)
     assert read.completion_reason == (sent.reason or None)

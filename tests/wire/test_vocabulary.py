@@ -1,6 +1,7 @@
 """The spellings: complete, one-to-one, and standing in one place only."""
 
 import ast
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,24 +15,26 @@ from h2b.model.messages import Command
 from h2b.model.names import EventName
 from h2b.model.params import PARAMETERS
 from h2b.wire import vocabulary
-from h2b.wire.vocabulary import JSON, URI_LIST, Key, Vocabulary
+from h2b.wire.vocabulary import JSON, Key, Vocabulary
 
 PACKAGE = Path(h2b.__file__).parent
 
 WIRE_ONLY = (
     {spelling for spelling in JSON.events.values() if "-" in spelling}
     | {spelling for spelling in JSON.causes.values() if not spelling.isalpha() or not spelling[1:].islower()}
-    | {Key.COMPLETION_CAUSE, Key.COMPLETION_REASON, Key.AUDIO_CODEC, Key.CONTENT_ID, URI_LIST}
+    | {Key.COMPLETION_CAUSE, Key.COMPLETION_REASON, Key.AUDIO_CODEC, Key.CONTENT_ID, "text/uri-list"}
 )
 """Spellings that mean nothing but the wire; the others are also words of the field."""
 
 
 def test_the_json_tables_leave_nothing_out() -> None:
+    # A class that attrs made anew leaves its first form behind until it is collected.
+    gc.collect()
     assert JSON.commands.keys() == set(Command.__subclasses__())
     assert JSON.events.keys() == set(EventName)
     assert JSON.causes.keys() == set(CompletionCause)
     assert JSON.audio_formats.keys() == set(AudioFormat)
-    assert JSON.parameters.keys() == PARAMETERS.keys()
+    assert JSON.parameters.keys() == {name for name in PARAMETERS if not name.startswith("dtmf_")}
 
 
 @pytest.mark.parametrize("table", [each.name for each in fields(Vocabulary)])

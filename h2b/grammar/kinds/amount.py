@@ -8,13 +8,19 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
+from itertools import pairwise
 from typing import Final
 
+from attrs import frozen
+
 from h2b.grammar.kinds.base import Arguments, Found
+from h2b.grammar.kinds.share import share_of
 from h2b.grammar.shape import DIGITS, Shape, of_pattern
 from h2b.grammar.spoken import Acceptor, Entry, Lexicon, LexiconAcceptor, Reading, search
 from h2b.language import Language, fold_accents
 from h2b.language.amounts import amounts
+from h2b.language.calendar import calendar
+from h2b.language.carriers import carriers
 from h2b.model.errors import InvalidParameter
 
 OLDEST: Final = 130
@@ -55,8 +61,11 @@ class Number:
 
     def find(self, words: Sequence[str], arguments: Arguments, language: Language) -> list[Found]:
         low, high = float(arguments.get("min", "-inf")), float(arguments.get("max", "inf"))
-        values = (_quantity(reading.value) for reading in _readings(words, language, _number_shape())[:1])
-        return [Found(value=_plain(value)) for value in values if low <= value <= high]
+        best = _best(words, language, _number_shape())
+        value = _quantity(best.value) if best else None
+        if best is None or value is None or not low <= value <= high:
+            return []
+        return [Found(value=_plain(value), quality=best.share)]
 
     def acceptor(self, arguments: Arguments, language: Language) -> Acceptor:
         return LexiconAcceptor(_lexicon(language), _number_shape())
@@ -71,9 +80,11 @@ class Age:
         """There is nothing to get wrong."""
 
     def find(self, words: Sequence[str], arguments: Arguments, language: Language) -> list[Found]:
-        readings = _readings(words, language, _age_shape(999))
-        years = (int(_quantity(reading.value.strip(_BEFORE + _AFTER))) for reading in readings[:1])
-        return [Found(value=value) for value in years if value <= OLDEST]
+        best = _best(words, language, _age_shape(999))
+        years = int(_quantity(best.value.strip(_BEFORE + _AFTER))) if best else None
+        if best is None or years is None or years > OLDEST:
+            return []
+        return [Found(value=years, quality=best.share)]
 
     def acceptor(self, arguments: Arguments, language: Language) -> Acceptor:
         return LexiconAcceptor(_lexicon(language), _age_shape(OLDEST))
@@ -89,21 +100,35 @@ class Currency:
 
     def find(self, words: Sequence[str], arguments: Arguments, language: Language) -> list[Found]:
         assumed = arguments.get("currency")
-        readings = _readings(words, language, _currency_shape())
-        return [_sum(reading.value, None if assumed is None else str(assumed)) for reading in readings[:1]]
+        best = _best(words, language, _currency_shape())
+        return [_sum(best, None if assumed is None else str(assumed))] if best else []
 
     def acceptor(self, arguments: Arguments, language: Language) -> Acceptor:
         return LexiconAcceptor(_lexicon(language), _currency_shape())
 
 
-def _readings(words: Sequence[str], language: Language, shape: Shape) -> list[Reading]:
-    """Quantities in the words, best first, of equal ones the last; none that is cut out of a row of numbers."""
+@frozen
+class _Quantity:
+    """The parts of a value, and which share of the utterance is about it."""
+
+    value: str
+    share: float
+
+
+def _best(words: Sequence[str], language: Language, shape: Shape) -> _Quantity | None:
+    """The best quantity in the words, of equal ones the last; none that is cut out of a row of numbers."""
     heard = list(_apart(words, language))
-    found = [r for r in search(heard, _lexicon(language), shape, language.fillers) if r.complete]
     alone = [
-        r for r in found if _counts(r.value) and not in_a_row(r, heard, language) and not _article(r, heard, language)
+        reading
+        for reading in search(heard, _lexicon(language), shape, language.fillers)
+        if reading.complete
+        and _counts(reading.value)
+        and not in_a_row(reading, heard, language)
+        and not _figures(reading, heard)
+        and not _article(reading, heard, language)
     ]
-    return sorted(alone, key=lambda reading: (round(reading.score, 3), reading.end), reverse=True)
+    best = max(alone, key=lambda reading: (round(reading.score, 3), reading.end), default=None)
+    return _Quantity(best.value, share_of(best, heard, language)) if best else None
 
 
 def _counts(value: str) -> bool:
@@ -117,16 +142,34 @@ def _article(reading: Reading, words: Sequence[str], language: Language) -> bool
     return len(said) == 1 and said[0] in _ARTICLES and any(word not in language.fillers for word in others)
 
 
+def _figures(reading: Reading, words: Sequence[str]) -> bool:
+    """Whether figures stand one after another inside a reading: "1 5 2" is a code and not 152."""
+    return any(one.isdigit() and other.isdigit() for one, other in pairwise(words[reading.start : reading.end]))
+
+
 def in_a_row(reading: Reading, words: Sequence[str], language: Language) -> bool:
-    """Whether more numbers stand right beside a reading: then it is cut out of a code and means nothing."""
-    beside = (*words[max(reading.start - 1, 0) : reading.start], *words[reading.end : reading.end + 1])
-    return any(word.isdigit() or word in _number_words(language) for word in beside)
+    """Whether numbers, letters or a month stand right beside a reading: then it is cut out of a code or of a date."""
+    before = words[max(reading.start - 1, 0) : reading.start]
+    after = words[reading.end : reading.end + 1]
+    months = (*after, *before) if calendar(language).month_first else after
+    return any(_of_a_row(word, language) for word in (*before, *after)) or any(m in _months(language) for m in months)
+
+
+def _of_a_row(word: str, language: Language) -> bool:
+    return word.isdigit() or word in _number_words(language) or (len(word) == 1 and word not in carriers(language))
 
 
 @cache
 def _number_words(language: Language) -> frozenset[str]:
-    forms = {form for n in range(100) for form in language.number_forms(n) if " " not in form}
-    return frozenset(forms) - _ARTICLES
+    forms = {form for n in range(100) for form in language.number_forms(n)}
+    forms |= {form for day in range(1, 32) for form in calendar(language).ordinals(day)}
+    return frozenset(form for form in forms if " " not in form) - _ARTICLES
+
+
+@cache
+def _months(language: Language) -> frozenset[str]:
+    """Names of months, without those that mean little, such as "may"."""
+    return frozenset(name for names in calendar(language).months for name in names) - carriers(language)
 
 
 _COMPOUND: Final = re.compile(r"(\w*tausend)(?:und(?!zwanzig|dreißig|dreissig|\w+zig))?(\w+)")
@@ -142,7 +185,7 @@ def _apart(words: Sequence[str], language: Language) -> Iterator[str]:
     if language.code == "de":
         parted = _COMPOUND.sub(r"\1 \2", parted)
     parted = re.sub(r"\b([1-9][0-9]{0,2})((?: [0-9]{3})+)\b", lambda m: m[1] + m[2].replace(" ", ""), parted)
-    yield from re.sub(r"\b([0-9]+) ([0-9]{1,2})\b(?! [0-9])", rf"\1 {point} \2", parted).split()
+    yield from re.sub(r"(?<![0-9] )\b([0-9]+) ([0-9]{1,2})\b(?! [0-9])", rf"\1 {point} \2", parted).split()
 
 
 def _plain(value: Decimal) -> int | float:
@@ -182,8 +225,9 @@ def _whole(value: str) -> Decimal:
     return Decimal(total + int(literal or 0))
 
 
-def _sum(value: str, assumed: str | None) -> Found:
+def _sum(said: _Quantity, assumed: str | None) -> Found:
     """A sum of money from its parts."""
+    value = said.value
     split = next((i for i, c in enumerate(value) if ord(c) & ~0xFF == _CURRENCY), None)
     if split is None and value.endswith(_CENT):
         amount, currency = _quantity(value[:-1]) / 100, assumed
@@ -194,7 +238,9 @@ def _sum(value: str, assumed: str | None) -> Found:
         rest = value[split + 1 :].strip(_JOIN + _CENT)
         amount = _quantity(value[:split].rstrip(_JOIN))
         amount += Decimal("0.5") if rest == _HALF else _quantity(rest) / 100 if rest else 0
-    return Found(value={"amount": _plain(amount), "currency": currency}, complete=currency is not None)
+    return Found(
+        value={"amount": _plain(amount), "currency": currency}, quality=said.share, complete=currency is not None
+    )
 
 
 def _span(place: int, first: int, last: int) -> str:
@@ -253,7 +299,12 @@ def _lexicon(language: Language) -> Lexicon:
 
 
 _UNCUT_THOUSANDS: Final = {"es": " mil", "de": "tausend"}
-"""Said behind the whole form by those who do not shorten it: "cincuenta y uno mil", "hunderteinstausend"."""
+
+
+def uncut_thousands(language: Language, count: int) -> tuple[str, ...]:
+    """Thousands behind the whole form, by those who do not shorten it: "cincuenta y uno mil", "hunderteinstausend"."""
+    ending = _UNCUT_THOUSANDS.get(language.code)
+    return tuple(form + ending for form in language.number_forms(count)) if ending else ()
 
 
 def _number_entries(language: Language) -> Iterator[Entry]:
@@ -266,9 +317,8 @@ def _number_entries(language: Language) -> Iterator[Entry]:
             yield Entry(form, chr(_BELOW_THOUSAND + n), decoded=n < 100 or rank < DECODED_FORMS)
         for rank, form in enumerate(language.number_forms(1000 * n)):
             yield Entry(form, chr(_THOUSANDS + n), decoded=rank < DECODED_FORMS)
-        if language.code in _UNCUT_THOUSANDS:
-            for form in language.number_forms(n):
-                yield Entry(form + _UNCUT_THOUSANDS[language.code], chr(_THOUSANDS + n), decoded=False)
+        for form in uncut_thousands(language, n):
+            yield Entry(form, chr(_THOUSANDS + n), decoded=False)
     for n in HUNDREDS:
         for rank, form in enumerate(language.number_forms(n)):
             yield Entry(form, chr(_IN_HUNDREDS + n), decoded=rank < DECODED_FORMS)

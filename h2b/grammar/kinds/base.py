@@ -28,6 +28,8 @@ class Found:
     quality: float = 1.0
     """0..1: how much of the hypothesis' confidence the value deserves."""
     complete: bool = True
+    script: str = ""
+    """An ECMAScript program that gives the value, which is then empty."""
 
 
 class Kind(Protocol):

@@ -10,6 +10,7 @@ from typing import Final
 
 from h2b.grammar.kinds.amount import in_a_row
 from h2b.grammar.kinds.base import Arguments, Found
+from h2b.grammar.kinds.share import share_of
 from h2b.grammar.shape import Shape, of_pattern
 from h2b.grammar.spoken import Acceptor, Entry, Lexicon, LexiconAcceptor, search
 from h2b.language import Language, fold_accents
@@ -58,9 +59,10 @@ class Time:
         earliest = int(arguments.get("earliest", 0))
         if not certain and minutes // 60 < earliest:
             minutes += MINUTES_A_DAY // 2
-        found = [Found(value=_written(minutes))]
+        share = share_of(best, words, language)
+        found = [Found(value=_written(minutes), quality=share)]
         if not certain:
-            found.append(Found(value=_written(minutes + MINUTES_A_DAY // 2), quality=OTHER_HALF))
+            found.append(Found(value=_written(minutes + MINUTES_A_DAY // 2), quality=share * OTHER_HALF))
         return found
 
     def acceptor(self, arguments: Arguments, language: Language) -> Acceptor:

@@ -15,6 +15,7 @@ from attrs import frozen
 
 from h2b.grammar.kinds.amount import in_a_row
 from h2b.grammar.kinds.base import TODAY, Arguments, Found
+from h2b.grammar.kinds.share import share_of
 from h2b.grammar.shape import Shape, of_pattern
 from h2b.grammar.spoken import Acceptor, Entry, Lexicon, LexiconAcceptor, Reading, search
 from h2b.language import Language
@@ -87,7 +88,10 @@ class Date:
                 found = _meaning(_parts(reading.value), today, when)
                 meant.append((reading, found, _rank(reading, found, month_first)))
         meant.sort(key=lambda item: item[2], reverse=True)
-        return list(_distinct([(reading, found) for reading, found, _ in meant]))
+        if not meant:
+            return []
+        share = share_of(meant[0][0], words, language)
+        return list(_distinct([(reading, found) for reading, found, _ in meant], share))
 
     def acceptor(self, arguments: Arguments, language: Language) -> Acceptor:
         return LexiconAcceptor(_lexicon(language), _shape(calendar(language).month_first))
@@ -113,10 +117,9 @@ def _rank(reading: Reading, found: Found, month_first: bool) -> tuple[float, boo
     return round(reading.score + gain, 3), bool(found.value["valid"]) or not numeric, usual
 
 
-def _distinct(meant: Sequence[tuple[Reading, Found]]) -> Iterator[Found]:
-    """The best, and what else the same words may mean."""
+def _distinct(meant: Sequence[tuple[Reading, Found]], quality: float) -> Iterator[Found]:
+    """The best, which deserves `quality`, and what else the same words may mean."""
     seen: list[object] = []
-    quality = 1.0
     for reading, found in meant:
         first = meant[0][0]
         if (reading.start, reading.end) == (first.start, first.end) and found.value not in seen:

@@ -11,6 +11,8 @@ from functools import cache, partial
 from attrs import evolve, frozen
 from stdnum import iban, numdb
 
+from h2b.grammar.best_first import best_readings
+from h2b.grammar.kinds.amount import uncut_thousands
 from h2b.grammar.kinds.base import Arguments, Found
 from h2b.grammar.kinds.phone import DEFAULT_REGION
 from h2b.grammar.kinds.spelling import (
@@ -30,7 +32,6 @@ from h2b.grammar.spoken import (
     LexiconAcceptor,
     Reading,
     places_of,
-    search,
     unmixed,
 )
 from h2b.language import Language
@@ -96,7 +97,7 @@ class Identifier:
         links = tuple(tuple(link.split()) for link in language.links)
         kept = KEPT if scheme.valid else MAXIMUM_READINGS
         places = places_of(words, lexicon)
-        readings = search(words, lexicon, scheme.shape(), language.fillers, links, scheme.valid, kept, places)
+        readings = best_readings(words, lexicon, scheme.shape(), language.fillers, links, scheme.valid, kept, places)
         hopeful = [r for r in readings if r.complete or scheme.usual is None or len(r.value) < scheme.usual]
         return list(ranked([_written(reading) for reading in hopeful]))
 
@@ -153,6 +154,9 @@ def _thousands(language: Language) -> Iterator[Entry]:
                 for zero in language.digits["0"]:
                     yield Entry(f"{zero} {phrase}", f"0{count}000")
                     yield Entry(f"{zero} {phrase}", f"0{count}{THOUSANDS}")
+        for phrase in uncut_thousands(language, count):
+            yield Entry(phrase, f"{count:02}000", decoded=False)
+            yield Entry(phrase, f"{count:02}{THOUSANDS}", decoded=False)
     for rest in range(1, 1000):
         for phrase in language.number_forms(rest):
             yield Entry(phrase, f"{THOUSANDS}{rest:03}")

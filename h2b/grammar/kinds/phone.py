@@ -11,11 +11,12 @@ import phonenumbers
 from attrs import evolve
 from phonenumbers import PhoneMetadata
 
+from h2b.grammar.best_first import best_readings
 from h2b.grammar.kinds.base import Arguments, Found
 from h2b.grammar.kinds.spelling import cheapest_entries, digit_entries, ranked
 from h2b.grammar.pattern import PatternError
 from h2b.grammar.shape import DIGITS, Shape, ShapeError, of_pattern
-from h2b.grammar.spoken import Acceptor, Entry, Lexicon, LexiconAcceptor, Reading, places_of, search, unmixed
+from h2b.grammar.spoken import Acceptor, Entry, Lexicon, LexiconAcceptor, Reading, places_of, unmixed
 from h2b.language import Language
 from h2b.model.errors import InvalidParameter
 
@@ -47,7 +48,7 @@ class Phone:
         region = region_of(arguments, language)
         words = unmixed(words)
         lexicon = _lexicon(language)
-        readings = search(
+        readings = best_readings(
             words,
             lexicon,
             _shape(region, True),

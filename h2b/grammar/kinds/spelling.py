@@ -8,9 +8,11 @@ Number groups are concatenated ("cent trente-sept cent trente-sept" is 137137), 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 
+from h2b.grammar.best_first import best_readings
 from h2b.grammar.kinds.base import Arguments, Found
+from h2b.grammar.kinds.share import CHARACTER_WEIGHT, share_of
 from h2b.grammar.shape import DIGITS, LETTERS, Shape, of_length, of_pattern
-from h2b.grammar.spoken import Acceptor, Entry, Lexicon, LexiconAcceptor, Reading, search
+from h2b.grammar.spoken import Acceptor, Entry, Lexicon, LexiconAcceptor, Reading
 from h2b.language import Language
 from h2b.language.base import NATO
 from h2b.model.errors import InvalidParameter
@@ -46,19 +48,28 @@ class Spelling:
     def find(self, words: Sequence[str], arguments: Arguments, language: Language) -> list[Found]:
         lexicon = lexicon_of(language, str(arguments["alphabet"]), _signs(arguments, language))
         links = tuple(tuple(link.split()) for link in language.links)
-        readings = search(words, lexicon, _shape(*_shape_key(arguments)), language.fillers, links)
-        return list(ranked(readings))
+        readings = best_readings(words, lexicon, _shape(*_shape_key(arguments)), language.fillers, links)
+        return list(ranked(readings, _share(readings, words, language)))
 
     def acceptor(self, arguments: Arguments, language: Language) -> Acceptor:
         lexicon = lexicon_of(language, str(arguments["alphabet"]), _signs(arguments, language))
         return LexiconAcceptor(lexicon, _shape(*_shape_key(arguments)))
 
 
-def ranked(readings: list[Reading]) -> Iterator[Found]:
-    """Distinct values; readings of other words than the best one's are no alternatives but left-overs."""
+def _share(readings: Sequence[Reading], words: Sequence[str], language: Language) -> float:
+    """What the best reading deserves: a digit in a sentence about other things is no code."""
+    if not readings:
+        return 1.0
+    return share_of(readings[0], words, language, CHARACTER_WEIGHT * len(readings[0].value))
+
+
+def ranked(readings: list[Reading], quality: float = 1.0) -> Iterator[Found]:
+    """Distinct values; readings of other words than the best one's are no alternatives but left-overs.
+
+    `quality` is what the best one deserves.
+    """
     best: Reading | None = None
     seen: set[str] = set()
-    quality = 1.0
     for reading in readings:
         if best is None:
             best = reading

@@ -1,1 +1,1 @@
-"""SRGS 1.0 grammars: `xml` loads them, `model` is what they become, `matcher` matches words, `conformance` judges."""
+"""SRGS 1.0 grammars: `loader` reads XML and ABNF, `model` is what they become, `matcher` matches words and keys."""

@@ -4,7 +4,7 @@ Memoised over (node, position), so ambiguous grammars cost no more than nodes ti
 what is left. Must not know syntaxes, scripts or wires.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from collections.abc import Sequence as Listed
 from enum import Enum
 from typing import TypeAlias
@@ -13,6 +13,7 @@ from attrs import frozen
 
 from h2b.grammar.srgs.model import (
     Alternatives,
+    External,
     Grammar,
     Node,
     Reference,
@@ -26,8 +27,15 @@ from h2b.grammar.srgs.model import (
 from h2b.model.errors import GrammarDefinitionError
 
 MAXIMUM_STEPS = 200_000
+MAXIMUM_MOVES = 2_000_000
+"""From a position to one after it: repeats inside repeats make many, each a hundredth of a step's cost."""
 MAXIMUM_DEPTH = 200
 """Of nodes inside one another while matching: recursive rules stop here, far from the interpreter's own limit."""
+
+ExternalMatcher: TypeAlias = Callable[[str, Listed[str], int], Iterable[tuple[int, object]]]
+"""Of the grammars that are not SRGS. Gets the URI as written, all words and a position before the last of them; gives
+each position the grammar can end at with its value, the preferred one first. A position past the last word says that
+the words to the end are a beginning and more could match."""
 
 
 class Progress(Enum):
@@ -43,10 +51,29 @@ class Parse:
     """A rule that matched and, left to right, what it matched."""
 
     label: str
+    """As the reference is written; see `Reference.label`."""
+    name: str
+    """Of the rule, whatever document it is in."""
     children: tuple["Child", ...]
 
 
-Child: TypeAlias = Parse | Token | Tag
+@frozen
+class ExternalParse:
+    """A grammar of the server that matched, and its value."""
+
+    label: str
+    name: str
+    """Empty: it has no rules."""
+    words: tuple[str, ...]
+    """As given to `match`."""
+    value: object
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+
+Child: TypeAlias = Parse | ExternalParse | Token | Tag
 
 
 @frozen
@@ -58,25 +85,44 @@ class Match:
     """More words could still match, be it complete or not."""
 
 
-def match(grammar: Grammar, words: Listed[str], rule: str | None = None) -> Match:
-    """What the words are to the grammar's root rule, or to one of its rules by name.
+def match(
+    grammar: Grammar, words: Listed[str], rule: str | None = None, external: ExternalMatcher | None = None
+) -> Match:
+    """What the words are to the grammar's root rule, or to one of its rules by name. Words differ by more than case.
 
-    Raises GrammarDefinitionError when there is no such rule, or when matching exceeds the budget of steps or depth.
+    Raises GrammarDefinitionError when there is no such rule, when the grammar refers to one of the server's and
+    `external` is None, or when matching exceeds the budget of steps or depth. What `external` raises passes through.
     """
     key = grammar.root if rule is None else rule_key(grammar.uri, rule)
     if key is None or key not in grammar.rules:
         raise GrammarDefinitionError(grammar.uri, "no root rule" if rule is None else f"no rule named '{rule}'")
-    return _Matching(grammar, tuple(word.casefold() for word in words)).run(key)
+    return _Matching(grammar, tuple(words), external).run(key)
+
+
+def match_keys(grammar: Grammar, keys: str, rule: str | None = None) -> Match:
+    """What the keys pressed so far (0 to 9, *, #, A to D) are to a DTMF grammar.
+
+    Complete and not extensible: no other key can be part of it, the answer is due at once. Complete and extensible: it
+    is due when the inter-digit or termination timer fires. Source: SRGS 1.0 appendix E.
+    Raises GrammarDefinitionError as `match` does, and for a grammar of voice mode.
+    """
+    if not grammar.dtmf:
+        raise GrammarDefinitionError(grammar.uri, "its mode is voice: keys are matched by grammars of mode dtmf")
+    return match(grammar, tuple(keys), rule)
 
 
 class _Matching:
     """One match: `ends` finds where nodes can end, `derive` then walks one way through them."""
 
-    def __init__(self, grammar: Grammar, words: tuple[str, ...]) -> None:
+    def __init__(self, grammar: Grammar, words: tuple[str, ...], external: ExternalMatcher | None) -> None:
         self.grammar = grammar
-        self.words = words
+        self.given = words
+        self.words = tuple(word.casefold() for word in words)
+        self.external = external
         self.memo: dict[tuple[int, int], tuple[int, ...]] = {}
+        self.values: dict[tuple[str, int, int], object] = {}
         self.steps = 0
+        self.moves = 0
         self.depth = 0
         self.extensible = False
 
@@ -93,6 +139,11 @@ class _Matching:
         self.steps += 1
         if self.steps > MAXIMUM_STEPS:
             raise GrammarDefinitionError(self.grammar.uri, f"matching took more than {MAXIMUM_STEPS} steps")
+
+    def move(self, count: int) -> None:
+        self.moves += count
+        if self.moves > MAXIMUM_MOVES:
+            raise GrammarDefinitionError(self.grammar.uri, f"matching took more than {MAXIMUM_MOVES} moves")
 
     def descend(self) -> None:
         self.depth += 1
@@ -116,6 +167,8 @@ class _Matching:
             found = self.repeat_ends(node, at)
         elif isinstance(node, Reference):
             found = self.ends(self.grammar.rules[node.key].body, at)
+        elif isinstance(node, External):
+            found = self.external_ends(node, at)
         else:
             found = self.special_ends(node, at)
         self.depth -= 1
@@ -136,19 +189,53 @@ class _Matching:
             return ()
         if node is Special.GARBAGE:
             self.extensible = True
+            self.move(len(self.words) - at)
             return tuple(range(at, len(self.words) + 1))
         return (at,)
 
+    def external_ends(self, node: External, at: int) -> tuple[int, ...]:
+        if self.external is None:
+            raise GrammarDefinitionError(self.grammar.uri, f"'{node.uri[:200]}' is not known here")
+        if at == len(self.words):
+            # Every grammar of the server takes words.
+            self.extensible = True
+            return ()
+        found: dict[int, None] = {}
+        for end, value in self.external(node.uri, self.given, at):
+            self.step()
+            if end > len(self.words):
+                self.extensible = True
+            else:
+                found[end] = None
+                self.values.setdefault((node.uri, at, end), value)
+        return tuple(found)
+
+    def after(self, node: Node, starts: Iterable[int]) -> dict[int, None]:
+        """Positions after the node when it starts at any of some. Loops rather than generators keep the stack low."""
+        found: dict[int, None] = {}
+        for start in starts:
+            ends = self.ends(node, start)
+            self.move(len(ends))
+            found.update(dict.fromkeys(ends))
+        return found
+
+    def choices(self, node: Alternatives, at: int) -> Iterable[Node]:
+        """Those that the word here, or its absence, does not rule out."""
+        if at < len(self.words):
+            return node.starting_with(self.words[at])
+        self.extensible = self.extensible or bool(node.by_word)
+        return [node.preferred[index] for index in node.by_anything]
+
     def choice_ends(self, node: Alternatives, at: int) -> tuple[int, ...]:
         found: dict[int, None] = {}
-        for choice in _by_weight(node):
-            found.update(dict.fromkeys(self.ends(choice, at)))
+        for choice in self.choices(node, at):
+            found.update(self.after(choice, (at,)))
         return tuple(found)
 
     def sequence_ends(self, node: Sequence, at: int) -> tuple[int, ...]:
         reached: dict[int, None] = {at: None}
         for part in node.parts:
-            reached = dict.fromkeys(end for start in reached for end in self.ends(part, start))
+            reached = self.after(part, reached)
         return tuple(reached)
 
     def repeat_layers(self, node: Repeat, at: int) -> list[dict[int, None]]:
@@ -157,7 +244,7 @@ class _Matching:
         seen = {at}
         while node.maximum is None or len(layers) <= node.maximum:
             self.step()
-            after = dict.fromkeys(end for start in layers[-1] for end in self.ends(node.part, start))
+            after = self.after(node.part, layers[-1])
             if len(layers) > node.minimum:
                 after = {end: None for end in after if end not in seen}
             if not after:
@@ -184,12 +271,12 @@ class _Matching:
         if isinstance(node, Token | Tag):
             return (node,)
         if isinstance(node, Alternatives):
-            choice = next(choice for choice in _by_weight(node) if end in self.ends(choice, start))
+            choice = next(choice for choice in self.choices(node, start) if end in self.ends(choice, start))
             return self.derive(choice, start, end)
         if isinstance(node, Sequence):
             layers: list[dict[int, None]] = [{start: None}]
             for part in node.parts:
-                layers.append(dict.fromkeys(e for s in layers[-1] for e in self.ends(part, s)))
+                layers.append(self.after(part, layers[-1]))
             return self.join(node.parts, layers, end)
         if isinstance(node, Repeat):
             layers = self.repeat_layers(node, start)
@@ -199,7 +286,10 @@ class _Matching:
                 return self.derive(node.part, start, end) if times else ()
             return self.join((node.part,) * times, layers, end)
         if isinstance(node, Reference):
-            return (Parse(node.label, self.derive(self.grammar.rules[node.key].body, start, end)),)
+            rule = self.grammar.rules[node.key]
+            return (Parse(node.label, rule.name, self.derive(rule.body, start, end)),)
+        if isinstance(node, External):
+            return (ExternalParse(node.label, "", self.given[start:end], self.values[node.uri, start, end]),)
         return ()
 
     def join(self, parts: Listed[Node], layers: list[dict[int, None]], end: int) -> tuple[Child, ...]:
@@ -209,11 +299,7 @@ class _Matching:
             start = next(s for s in layers[index] if end in self.ends(parts[index], s))
             spans.append((parts[index], start, end))
             end = start
-        return tuple(child for part, s, e in reversed(spans) for child in self.derive(part, s, e))
-
-
-def _by_weight(node: Alternatives) -> Iterable[Node]:
-    if len(set(node.weights)) == 1:
-        return node.choices
-    order = sorted(range(len(node.choices)), key=lambda index: -node.weights[index])
-    return [node.choices[index] for index in order]
+        children: list[Child] = []
+        for part, first, last in reversed(spans):
+            children += self.derive(part, first, last)
+        return tuple(children)

@@ -1,0 +1,491 @@
+"""The recognizer resource of one MRCPv2 channel: requests to the session machine, its events to messages.
+
+Owns the order of requests, the queue of RECOGNIZE requests, keys typed ahead, and results kept for GET-RESULT. The
+session machine below it decides all the rest. Must not know sockets, SIP or RTP; `now` is an argument.
+
+Theory of operation
+ 1. A channel is one session, from its beginning to its end: OPEN and CLOSE are SIP's.
+ 2. Each request is answered by one response before the call returns, and events come later, for the same request id.
+ 3. RECOGNIZE during a recognition is queued (PENDING), or cancels the active one when that said Cancel-If-Queue. When
+    the active one ends, the next starts without a further response; when it fails, the queue is cancelled.
+ 4. The last result is kept until the next RECOGNIZE, DEFINE-GRAMMAR or the end.
+ 5. Keys between recognitions are typed ahead: the next RECOGNIZE takes them, unless it says Clear-DTMF-Buffer.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+from attrs import define, evolve, field, frozen
+
+from h2b.grammar.interpret import Verdict, interpret
+from h2b.grammar.scripts import programs_of, with_values
+from h2b.language import language
+from h2b.model.causes import CompletionCause
+from h2b.model.errors import ClientError, ScriptError
+from h2b.model.formats import AudioFormat
+from h2b.model.messages import Command, Event, GetParams, Open, Recognize, SetParams, StartInputTimers, Stop
+from h2b.model.names import EventName
+from h2b.model.params import Parameters
+from h2b.model.results import Hypothesis, InputMode, MatchClass, Recognised, Result, Value
+from h2b.protocol.effects import Effect, Evaluate, Send
+from h2b.protocol.grammarnames import GrammarNames
+from h2b.protocol.session import Session, Setting, State
+from h2b.wire.mrcp import (
+    Given,
+    Refused,
+    Status,
+    cause_fields,
+    flag,
+    flavour_of,
+    parameter_fields,
+    read_given,
+    refusal,
+    result_body,
+)
+from h2b.wire.mrcptext import Headers, MrcpEvent, MrcpRequest, MrcpResponse, RequestState
+from h2b.wire.nlsml import Flavour
+from h2b.wire.vocabulary import CANCELLED, SEMANTICS_FAILURE, Header, Method, Notice
+
+MAXIMUM_QUEUE = 10
+"""RECOGNIZE requests that wait; one more fails."""
+MAXIMUM_TYPED_AHEAD = 50
+"""Keys kept for the next recognition: more is no answer."""
+RESOURCES = ("speechrecog", "dtmfrecog")
+
+NORMAL_ENDS = frozenset(CompletionCause) - {CompletionCause.ERROR}
+"""Causes after which the queue goes on; after others it is cancelled (RFC 6787 section 9.9)."""
+
+
+@frozen
+class _Request:
+    """A RECOGNIZE on its way."""
+
+    request_id: int
+    command: Recognize
+    cancel_if_queue: bool
+    clear_keys: bool
+    save: bool
+    flavour: Flavour
+
+
+@define
+class _Interpretation:
+    """An INTERPRET that waits for scripts."""
+
+    request_id: int
+    verdict: Verdict
+    flavour: Flavour
+
+
+@define
+class Recognizer:
+    """The machine of one channel. Every method returns the effects to perform, in order."""
+
+    setting: Setting
+    channel: str
+    """Channel-Identifier: `17201cd9ef7d4942@speechrecog`."""
+    flavour: Flavour = Flavour.RFC
+    """Result documents, for requests that do not say which they accept."""
+    make_token: Callable[[], str] = lambda: "0"
+    """A fresh Proxy-Sync-Id."""
+    session: Session = field(init=False)
+    _names: GrammarNames = field(init=False)
+    _last_id: int = -1
+    _queue: deque[_Request] = field(factory=deque)
+    _active: _Request | None = None
+    _result: tuple[Result, CompletionCause, InputMode] | None = None
+    _interpreting: _Interpretation | None = None
+    _keys: str = ""
+    _attributes: dict[str, str] = field(factory=dict)
+    _now: float = 0.0
+    """Of the latest input that told the time: what waits for an answer of the engines starts then."""
+
+    def __attrs_post_init__(self) -> None:
+        self.session = Session(evolve(self.setting, make_channel_id=lambda prefix: self.channel))
+        self.session.handle(Open(request_id=0, audio_format=AudioFormat.LINEAR), 0.0)
+        self._names = GrammarNames()
+
+    # What the shell asks
+
+    @property
+    def channel_id(self) -> str:
+        return self.channel
+
+    @property
+    def state(self) -> State:
+        return self.session.state
+
+    @property
+    def recognising(self) -> bool:
+        return self.session.state is State.RECOGNITION
+
+    @property
+    def wake_at(self) -> float:
+        return self.session.wake_at
+
+    # Inputs
+
+    def handle(self, request: MrcpRequest, now: float) -> list[Effect]:
+        """Carry out a request; its response is among the effects."""
+        self._now = now
+        try:
+            if request.request_id <= self._last_id:
+                why = f"request-id: got {request.request_id} after {self._last_id}, expected a higher one"
+                raise Refused(Status.OUT_OF_ORDER, why)
+            self._last_id = request.request_id
+            method = _METHODS.get(request.method)
+            if method is None:
+                raise Refused(
+                    Status.METHOD_NOT_ALLOWED, f"method: got {request.method}, expected {', '.join(_METHODS)}"
+                )
+            return method(self, request, now)
+        except ClientError as error:
+            return [self._say(refusal(error, request.request_id))]
+
+    def refuse(self, error: ClientError, request_id: int) -> list[Effect]:
+        """The response to a message that was no request."""
+        return [self._say(refusal(error, request_id))]
+
+    def receive_audio(self, chunk: bytes, now: float) -> list[Effect]:
+        """8 kHz, 16-bit linear samples, cut anywhere."""
+        self._now = now
+        return self._told(self.session.receive_audio(chunk, now), now)
+
+    def receive_key(self, key: str, now: float) -> list[Effect]:
+        """A key of 0 to 9, *, #, A to D."""
+        if not self.recognising:
+            self._keys = (self._keys + key)[-MAXIMUM_TYPED_AHEAD:]
+            return []
+        return self._told(self.session.receive_key(key, now), now)
+
+    def advance(self, now: float) -> list[Effect]:
+        self._now = now
+        return self._told(self.session.advance(now), now)
+
+    def heard(self, utterance: int, generation: int, recognised: Recognised) -> list[Effect]:
+        return self._told(self.session.heard(utterance, generation, recognised), self._now)
+
+    def failed(self, utterance: int, generation: int, reason: str) -> list[Effect]:
+        return self._told(self.session.failed(utterance, generation, reason), self._now)
+
+    def evaluated(self, utterance: int, generation: int, results: Sequence[Value | ScriptError]) -> list[Effect]:
+        waiting = self._interpreting
+        if utterance == 0 and waiting is not None and generation == waiting.request_id:
+            self._interpreting = None
+            try:
+                return [self._interpreted(waiting.request_id, with_values(waiting.verdict, results), waiting.flavour)]
+            except ScriptError as error:
+                return [self._interpretation_failed(waiting.request_id, str(error))]
+        return self._told(self.session.evaluated(utterance, generation, results), self._now)
+
+    def abandon(self) -> list[Effect]:
+        """The channel is gone: release and bill what was running. Nothing is said any more."""
+        self._queue.clear()
+        return [effect for effect in self.session.abandon() if not isinstance(effect, Send)]
+
+    # Methods
+
+    def _set_params(self, request: MrcpRequest, now: float) -> list[Effect]:
+        given = self._known(request)
+        self._attributes.update(given.attributes)
+        self.session.describe(**given.attributes)
+        self._command(SetParams(request_id=request.request_id, changes=given.changes), now)
+        return [self._success(request)]
+
+    def _get_params(self, request: MrcpRequest, now: float) -> list[Effect]:
+        event = self._command(GetParams(request_id=request.request_id), now)
+        assert event.parameters is not None
+        return [self._success(request, parameter_fields(event.parameters, self._attributes, request.headers))]
+
+    def _define_grammar(self, request: MrcpRequest, now: float) -> list[Effect]:
+        if self.recognising:
+            raise Refused(Status.METHOD_NOT_VALID, "DEFINE-GRAMMAR during a recognition")
+        self._result = None
+        for command in self._names.definitions(request):
+            self._command(command, now)
+        return [self._success(request, cause_fields(CompletionCause.SUCCESS))]
+
+    def _recognize(self, request: MrcpRequest, now: float) -> list[Effect]:
+        if self._interpreting is not None:
+            raise Refused(Status.METHOD_NOT_VALID, "RECOGNIZE during an interpretation")
+        asked = self._asked(request, now)
+        if self._active is None:
+            return self._start(asked, now, queued=False)
+        if self._active.cancel_if_queue:
+            cancelled = self._cancel_active(now)
+            return cancelled + self._start(asked, now, queued=False)
+        if len(self._queue) == MAXIMUM_QUEUE:
+            raise Refused(
+                Status.METHOD_FAILED, f"{MAXIMUM_QUEUE} requests wait already", completion=CompletionCause.ERROR
+            )
+        self._queue.append(asked)
+        return [self._say(MrcpResponse(request.request_id, Status.SUCCESS, RequestState.PENDING))]
+
+    def _asked(self, request: MrcpRequest, now: float) -> _Request:
+        given = read_given(request.headers)
+        commands, grammars = self._names.recognised(request)
+        if commands and self.recognising:
+            # The session takes definitions between recognitions: the queue's come when their turn is.
+            raise Refused(Status.METHOD_NOT_VALID, "a grammar in the body of a RECOGNIZE that is queued")
+        for command in commands:
+            self._command(command, now)
+        if not grammars:
+            raise Refused(Status.MISSING_HEADER, "no grammar: expected URIs or a grammar in the body")
+        return _Request(
+            request.request_id,
+            Recognize(request_id=request.request_id, grammars=grammars, changes=given.changes),
+            flag(request.headers, Header.CANCEL_IF_QUEUE),
+            flag(request.headers, Header.CLEAR_DTMF_BUFFER),
+            flag(request.headers, Header.SAVE_WAVEFORM),
+            flavour_of(request.headers, self.flavour),
+        )
+
+    def _start(self, asked: _Request, now: float, queued: bool) -> list[Effect]:
+        effects = self.session.handle(asked.command, now)
+        sent = _first_event(effects)
+        if sent.name is not EventName.RECOGNITION_IN_PROGRESS:
+            failure = _refused(sent)
+            if not queued:
+                raise failure
+            # The answer was given when it was queued.
+            return [self._completed(asked, sent.cause or CompletionCause.ERROR, sent.reason), *self._next(now)]
+        self._active = asked
+        self._result = None
+        response = MrcpResponse(asked.request_id, Status.SUCCESS, RequestState.IN_PROGRESS)
+        rest = self._told([effect for effect in effects if not _sends(effect, sent)], now)
+        typed, self._keys = ("" if asked.clear_keys else self._keys), ""
+        for key in typed:
+            rest += self.receive_key(key, now)
+        return rest if queued else [self._say(response), *rest]
+
+    def _start_input_timers(self, request: MrcpRequest, now: float) -> list[Effect]:
+        if not self.recognising:
+            raise Refused(Status.METHOD_NOT_VALID, "START-INPUT-TIMERS outside a recognition")
+        effects = self.session.handle(StartInputTimers(request_id=request.request_id), now)
+        rest = [effect for effect in effects if not _sends(effect, _first_event(effects))]
+        return [self._success(request), *self._told(rest, now)]
+
+    def _stop(self, request: MrcpRequest, now: float) -> list[Effect]:
+        wanted = _ids(request.headers.get(Header.ACTIVE_REQUESTS))
+        stopped: list[int] = []
+        effects: list[Effect] = []
+        for waiting in [each for each in self._queue if not wanted or each.request_id in wanted]:
+            self._queue.remove(waiting)
+            stopped.append(waiting.request_id)
+        if self._active is not None and (not wanted or self._active.request_id in wanted):
+            stopped.insert(0, self._active.request_id)
+            self._active = None
+            effects = [
+                effect
+                for effect in self.session.handle(Stop(request_id=request.request_id), now)
+                if not isinstance(effect, Send)
+            ]
+        self._result = None
+        fields = Headers()
+        if stopped:
+            fields = fields.with_field(Header.ACTIVE_REQUESTS, ",".join(map(str, stopped)))
+        response = self._success(request, fields)
+        return [*effects, response, *([] if self._active else self._next(now))]
+
+    def _get_result(self, request: MrcpRequest, now: float) -> list[Effect]:
+        if self._result is None:
+            raise Refused(Status.METHOD_NOT_VALID, "GET-RESULT without a result: expected a recognition that ended")
+        result, cause, mode = self._result
+        wanted = self._parameters(now).with_changes(read_given(request.headers).changes)
+        kept = tuple(
+            each
+            for each in result.alternatives
+            if each.interpretation is None or each.interpretation.confidence >= wanted.confidence_threshold
+        )[: wanted.n_best_list_length]
+        fields, body = result_body(
+            evolve(result, alternatives=kept), cause, flavour_of(request.headers, self.flavour), mode
+        )
+        return [
+            self._say(
+                MrcpResponse(
+                    request.request_id,
+                    Status.SUCCESS,
+                    RequestState.COMPLETE,
+                    Headers((*cause_fields(cause), *fields)),
+                    body,
+                )
+            )
+        ]
+
+    def _interpret(self, request: MrcpRequest, now: float) -> list[Effect]:
+        if self._active is not None or self._interpreting is not None:
+            raise Refused(Status.METHOD_NOT_VALID, "INTERPRET during a recognition or an interpretation")
+        text = self._names.interpreted_text(request)
+        given = read_given(request.headers)
+        commands, grammars = self._names.recognised(request)
+        for command in commands:
+            self._command(command, now)
+        parameters = self._parameters(now).with_changes(given.changes)
+        active = self.session.registry.activate_all(grammars, parameters.speech_language)
+        spoken = language(active[0].language)
+        heard = Hypothesis(transcript=spoken.normalise(text), confidence=1.0)
+        verdict = interpret([heard], active, parameters.n_best_list_length)
+        flavour = flavour_of(request.headers, self.flavour)
+        response = self._say(MrcpResponse(request.request_id, Status.SUCCESS, RequestState.IN_PROGRESS))
+        programs = programs_of(verdict)
+        if programs:
+            self._interpreting = _Interpretation(request.request_id, verdict, flavour)
+            return [response, Evaluate(0, request.request_id, programs)]
+        return [response, self._interpreted(request.request_id, verdict, flavour)]
+
+    # Answers and events
+
+    def _told(self, effects: Sequence[Effect], now: float) -> list[Effect]:
+        """The session's events as messages; the end of a recognition starts the next one that waits."""
+        told: list[Effect] = []
+        for effect in effects:
+            if not isinstance(effect, Send) or not isinstance(effect.event, Event):
+                told.append(effect)
+            elif effect.event.name is EventName.START_OF_INPUT:
+                told.append(self._started(effect.event))
+            elif effect.event.name is EventName.RECOGNITION_COMPLETE:
+                told += self._ended(effect.event, now)
+        return told
+
+    def _started(self, event: Event) -> Effect:
+        fields = Headers().with_field(Header.INPUT_TYPE, event.input_mode.value)
+        fields = fields.with_field(Header.PROXY_SYNC_ID, self.make_token())
+        return self._say(MrcpEvent(Notice.START_OF_INPUT, event.request_id, RequestState.IN_PROGRESS, fields))
+
+    def _ended(self, event: Event, now: float) -> list[Effect]:
+        asked, self._active = self._active, None
+        assert asked is not None
+        assert event.cause is not None
+        assert event.result is not None
+        best = event.result.best
+        mode = best.hypothesis.mode if best else InputMode.SPEECH
+        self._result = event.result, event.cause, mode
+        fields, body = result_body(event.result, event.cause, asked.flavour, mode)
+        done = self._completed(asked, event.cause, event.reason, fields, body)
+        if event.cause not in NORMAL_ENDS:
+            return [done, *self._cancel_queue()]
+        return [done, *self._next(now)]
+
+    def _completed(
+        self,
+        asked: _Request,
+        cause: CompletionCause | str,
+        reason: str = "",
+        fields: Headers | None = None,
+        body: bytes = b"",
+    ) -> Effect:
+        headers = Headers((*cause_fields(cause, reason), *(fields or ())))
+        if asked.save:
+            # A client that asked for the sound gets the field, empty where there is none (RFC 6787, section 9.4.13).
+            headers = headers.with_field(Header.WAVEFORM_URI, "")
+        return self._say(MrcpEvent(Notice.RECOGNITION_COMPLETE, asked.request_id, RequestState.COMPLETE, headers, body))
+
+    def _interpreted(self, request_id: int, verdict: Verdict, flavour: Flavour) -> Effect:
+        cause = CompletionCause.SUCCESS if verdict.match is MatchClass.COMPLETE else CompletionCause.NO_MATCH
+        if verdict.match is not MatchClass.COMPLETE:
+            verdict = verdict.refused()
+        fields, body = result_body(Result(alternatives=verdict.alternatives), cause, flavour, InputMode.SPEECH)
+        headers = Headers((*cause_fields(cause), *fields))
+        return self._say(MrcpEvent(Notice.INTERPRETATION_COMPLETE, request_id, RequestState.COMPLETE, headers, body))
+
+    def _interpretation_failed(self, request_id: int, reason: str) -> Effect:
+        headers = cause_fields(SEMANTICS_FAILURE, reason)
+        return self._say(MrcpEvent(Notice.INTERPRETATION_COMPLETE, request_id, RequestState.COMPLETE, headers))
+
+    def _next(self, now: float) -> list[Effect]:
+        return self._start(self._queue.popleft(), now, queued=True) if self._queue else []
+
+    def _cancel_active(self, now: float) -> list[Effect]:
+        asked, self._active = self._active, None
+        assert asked is not None
+        ended = self.session.handle(Stop(request_id=asked.request_id), now)
+        return [*(effect for effect in ended if not isinstance(effect, Send)), self._completed(asked, CANCELLED)]
+
+    def _cancel_queue(self) -> list[Effect]:
+        waiting = list(self._queue)
+        self._queue.clear()
+        return [self._completed(asked, CANCELLED) for asked in waiting]
+
+    # Small things
+
+    def _command(self, command: Command, now: float) -> Event:
+        """Carry out a command that is answered at once. Raises Refused when the answer is an error."""
+        sent = _first_event(self.session.handle(command, now))
+        if sent.name in _FAILURES:
+            raise _refused(sent)
+        return sent
+
+    def _parameters(self, now: float) -> Parameters:
+        parameters = self.session.parameters
+        assert parameters is not None
+        return parameters
+
+    def _known(self, request: MrcpRequest) -> Given:
+        """What a SET-PARAMS says. Raises Refused, status 403, for fields that mean nothing."""
+        given = read_given(request.headers)
+        if given.unknown:
+            names = Headers(tuple((name, request.headers.get(name)[:100]) for name in given.unknown[:10]))
+            raise Refused(Status.UNSUPPORTED_HEADER, f"unknown header {given.unknown[0][:100]}", names)
+        return given
+
+    def _success(self, request: MrcpRequest, headers: Headers | None = None) -> Effect:
+        fields = headers or Headers()
+        return self._say(MrcpResponse(request.request_id, Status.SUCCESS, RequestState.COMPLETE, fields))
+
+    def _say(self, message: MrcpResponse | MrcpEvent) -> Effect:
+        headers = Headers(((Header.CHANNEL.value, self.channel), *message.headers))
+        return Send(evolve(message, headers=headers))
+
+
+_METHODS: Mapping[str, Callable[[Recognizer, MrcpRequest, float], list[Effect]]] = {
+    Method.SET_PARAMS: Recognizer._set_params,
+    Method.GET_PARAMS: Recognizer._get_params,
+    Method.DEFINE_GRAMMAR: Recognizer._define_grammar,
+    Method.RECOGNIZE: Recognizer._recognize,
+    Method.INTERPRET: Recognizer._interpret,
+    Method.GET_RESULT: Recognizer._get_result,
+    Method.START_INPUT_TIMERS: Recognizer._start_input_timers,
+    Method.STOP: Recognizer._stop,
+}
+"""RFC 6787 section 9.2, but for enrolment, which is optional and not here."""
+
+_FAILURES = (
+    EventName.METHOD_FAILED,
+    EventName.INVALID_PARAM_VALUE,
+    EventName.MISSING_PARAM,
+    EventName.METHOD_NOT_ALLOWED,
+)
+
+
+def _refused(event: Event) -> Refused:
+    """An error event of the session as a refusal."""
+    status = {
+        EventName.METHOD_NOT_ALLOWED: Status.METHOD_NOT_VALID,
+        EventName.INVALID_PARAM_VALUE: Status.UNSUPPORTED_VALUE,
+        EventName.MISSING_PARAM: Status.MISSING_HEADER,
+    }.get(event.name, Status.METHOD_FAILED)
+    return Refused(status, event.reason, completion=event.cause)
+
+
+def _first_event(effects: Sequence[Effect]) -> Event:
+    """The answer to a command: what timers fired before it comes first, and is no answer."""
+    for effect in effects:
+        if isinstance(effect, Send) and isinstance(effect.event, Event) and effect.event.name not in _UNASKED:
+            return effect.event
+    raise AssertionError("a command without an answer")
+
+
+_UNASKED = (EventName.START_OF_INPUT, EventName.RECOGNITION_COMPLETE)
+
+
+def _sends(effect: Effect, event: Event) -> bool:
+    return isinstance(effect, Send) and effect.event is event
+
+
+def _ids(listed: str) -> set[int]:
+    """An Active-Request-Id-List. Raises Refused, status 404."""
+    parts = [part.strip() for part in listed.split(",") if part.strip()]
+    if not all(part.isascii() and part.isdigit() and len(part) <= 10 for part in parts):
+        why = f"{Header.ACTIVE_REQUESTS}: got '{listed[:80]}', expected request-ids with commas between"
+        raise Refused(Status.ILLEGAL_VALUE, why, Headers().with_field(Header.ACTIVE_REQUESTS, listed[:400]))
+    return {int(part) for part in parts}
