@@ -30,6 +30,7 @@ MAXIMUM_ALIASES = 100
 """Aliases of one session: more is a client that forgot to reuse them."""
 MAXIMUM_DEFINITION = 256_000
 """Bytes of a grammar that a client may send: it is read while others wait. Larger ones are the operator's files."""
+LEXICON_IGNORED = "the lexicon is not read: words are heard as they are spelled"
 MEDIA_TYPES = {GrammarFormat.SRGS_XML: "application/srgs+xml", GrammarFormat.SRGS_ABNF: "application/srgs"}
 
 
@@ -69,6 +70,8 @@ class Definition:
     """What may be recognised: public rules, and an empty name for the root."""
     source: bytes
     media_type: str
+    notice: str = ""
+    """What its author should know of how it is read."""
 
 
 @frozen
@@ -100,6 +103,11 @@ class Registry:
         else:
             named = self._definition(f"session:{alias}", body, MEDIA_TYPES[written])
         return evolve(self, aliases=MappingProxyType({**self.aliases, alias: named}))
+
+    def notice(self, alias: str) -> str:
+        """What the author of a session's grammar should know; empty for nothing."""
+        named = self.aliases.get(alias)
+        return named.notice if isinstance(named, Definition) else ""
 
     def read_ahead(self, alias: str, body: str, written: GrammarFormat) -> None:
         """Do the work of `define` now and remember it, for those who cannot wait later. Safe in any thread."""
@@ -261,7 +269,8 @@ def _read_alone(source: bytes, uri: str, media_type: str) -> Definition:
 def _read(source: bytes, uri: str, media_type: str, resolve: Callable[[str], bytes | None]) -> Definition:
     documents, grammar = Documents.read(source, uri, resolve, media_type)
     rules = frozenset(roots_of(grammar))
-    return Definition(argument_values(documents, grammar), grammar.language, rules, source, media_type)
+    notice = LEXICON_IGNORED if grammar.lexicon else ""
+    return Definition(argument_values(documents, grammar), grammar.language, rules, source, media_type, notice)
 
 
 def _region_of(language: str) -> dict[str, str]:

@@ -47,6 +47,8 @@ def normalise(text: str) -> str:
 
 def fold_accents(text: str) -> str:
     """`text` without accents, ligatures opened: "zéro" gives "zero", "cœur" "coeur", "straße" "strasse"."""
+    if text.isascii():
+        return text
     parts = unicodedata.normalize("NFD", text.translate(_LIGATURES))
     return unicodedata.normalize("NFC", "".join(c for c in parts if not unicodedata.combining(c)))
 

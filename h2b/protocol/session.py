@@ -285,7 +285,8 @@ class Session:
     def _do_define_grammar(self, command: DefineGrammar, now: float) -> list[Effect]:
         session = self._session
         session.registry = session.registry.define(command.alias, command.body, command.format)
-        return [self._send(EventName.GRAMMAR_DEFINED, command.request_id)]
+        notice = session.registry.notice(command.alias)
+        return [self._send(EventName.GRAMMAR_DEFINED, command.request_id, reason=notice)]
 
     def _do_recognize(self, command: Recognize, now: float) -> list[Effect]:
         session = self._session

@@ -26,6 +26,7 @@ REASONS = {
     200: "OK",
     400: "Bad Request",
     401: "Unauthorized",
+    403: "Forbidden",
     405: "Method Not Allowed",
     406: "Not Acceptable",
     408: "Request Timeout",

@@ -73,7 +73,6 @@ class Call:
     state: CallState = CallState.OFFERED
     agreed: Description = Description()
     repetition: Repetition | None = None
-    session_seconds: int = 0
     refresh_by: float | None = None
     released: bool = False
     """The owner hung up before the ACK: BYE follows it (section 15), the owner hears no more."""
@@ -83,7 +82,6 @@ class Call:
 
         The other side is given up a little before the end, as RFC 4028, section 10, wants.
         """
-        self.session_seconds = seconds
         self.refresh_by = now + seconds - min(32.0, seconds / 3) if seconds else None
 
     def settled(self) -> None:

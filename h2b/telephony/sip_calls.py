@@ -6,7 +6,7 @@ drives this.
 
 from collections.abc import Callable, Hashable, Iterable
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
 from h2b.telephony.sip_admission import (
     ALLOW,
@@ -26,50 +26,15 @@ from h2b.telephony.sip_effects import (
     CallOffered,
     EndReason,
     Peer,
-    Transport,
 )
-from h2b.telephony.sip_headers import DEFAULT_PORT, DEFAULT_TLS_PORT, MAGIC_COOKIE, Via, scheme_of
+from h2b.telephony.sip_headers import scheme_of
 from h2b.telephony.sip_message import Request, Response
-from h2b.telephony.sip_syntax import write_host_port
+from h2b.telephony.sip_settings import SipSettings
 from h2b.telephony.sip_tables import Transactions, response_destination
 from h2b.telephony.sip_transaction import ServerTransaction, State, transaction_key
 
 GLARE_SECONDS = 2
 """Retry-After when a change comes while another is under way (section 14.2 wants 0 to 10 s)."""
-
-
-@frozen
-class SipSettings:
-    """What the server says of itself, and its bounds."""
-
-    host: str
-    """Address others reach us at, for Contact and Via: behind NAT the outer one."""
-    port: int = DEFAULT_PORT
-    tls_port: int = DEFAULT_TLS_PORT
-    product: str = "h2b"
-    """One token, for Server, User-Agent and Warning."""
-    clients_behind_nat: bool = False
-    """Whether clients may name a Contact nobody reaches: then BYE goes where their last datagram came from."""
-    session_seconds: int = 600
-    """Longest time between refreshes asked of clients that know session timers; 0 asks for none."""
-    answer_seconds: float = 30.0
-    """How long an offer waits for `accept` or `reject`."""
-    maximum_calls: int = 1000
-    maximum_transactions: int = 10_000
-    """INVITEs are refused when so many transactions are kept; requests inside calls when twice as many are."""
-
-    def port_of(self, transport: Transport) -> int:
-        return self.tls_port if transport is Transport.TLS else self.port
-
-    def contact(self, transport: Transport, secure: bool) -> str:
-        """Our Contact. It is `sips:` if the request was to be secure all the way (section 12.1.1)."""
-        place = write_host_port(self.host, self.port_of(Transport.TLS if secure else transport))
-        return f"<sips:{place}>" if secure else f"<sip:{place};transport={transport.value.lower()}>"
-
-    def via(self, transport: Transport, token: str) -> Via:
-        """The Via of a request of ours."""
-        params = {"branch": MAGIC_COOKIE + token, "rport": None}
-        return Via(transport.value, self.host, self.port_of(transport), params)
 
 
 @define

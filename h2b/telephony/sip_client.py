@@ -11,7 +11,6 @@ from secrets import token_hex
 from attrs import define, evolve
 
 from h2b.telephony.sip_admission import ALLOW, BODY_TYPE, SUPPORTED, refresher, response_to, session_seconds
-from h2b.telephony.sip_calls import SipSettings
 from h2b.telephony.sip_dialog import MAXIMUM_FORWARDS, Dialog, calling_dialog
 from h2b.telephony.sip_digest import DigestAnswerer
 from h2b.telephony.sip_effects import (
@@ -27,6 +26,7 @@ from h2b.telephony.sip_effects import (
 from h2b.telephony.sip_framing import Deframer
 from h2b.telephony.sip_headers import scheme_of
 from h2b.telephony.sip_message import Headers, Request, Response, parse_message, write_message
+from h2b.telephony.sip_settings import SipSettings
 from h2b.telephony.sip_syntax import SipSyntaxError, write_host_port
 from h2b.telephony.sip_tables import Transactions, response_destination
 from h2b.telephony.sip_transaction import ClientTransaction, State, transaction_key

@@ -32,7 +32,7 @@ VERSION = "SIP/2.0"
 MAXIMUM_HEAD_BYTES = 32 * 1024
 MAXIMUM_BODY_BYTES = 64 * 1024
 MAXIMUM_FIELDS = 256
-MAXIMUM_VIAS = 70
+MAXIMUM_HOPS = 70
 """As many hops as Max-Forwards allows (RFC 3261, section 8.1.1.6)."""
 
 COMPACT = {
@@ -281,8 +281,8 @@ def check(message: Message) -> None:
     for name in SINGLE:
         if len(message.headers.all(name)) > 1:
             raise SipSyntaxError(name, "stands twice")
-    if len(message.vias) > MAXIMUM_VIAS:
-        raise SipSyntaxError("Via", f"{len(message.vias)} hops, expected at most {MAXIMUM_VIAS}")
+    if len(message.vias) > MAXIMUM_HOPS:
+        raise SipSyntaxError("Via", f"{len(message.vias)} hops, expected at most {MAXIMUM_HOPS}")
     _ = message.sender, message.recipient, message.cseq
     if len(message.call_id.split()) != 1:
         raise SipSyntaxError("Call-ID", f"got {shorten(message.call_id)}, expected one word")
@@ -304,7 +304,10 @@ def _check_request(request: Request) -> None:
     if request.method in CONTACT_MAKERS:
         _ = request.contact
     for name in ("Route", "Record-Route"):
-        for value in request.headers.listed(name):
+        routes = request.headers.listed(name)
+        if len(routes) > MAXIMUM_HOPS:
+            raise SipSyntaxError(name, f"{len(routes)} hops, expected at most {MAXIMUM_HOPS}")
+        for value in routes:
             parse_address(value, name)
 
 

@@ -34,14 +34,15 @@ from h2b.telephony.sip_admission import (
     routed,
     warning,
 )
-from h2b.telephony.sip_calls import Calls, SipSettings
+from h2b.telephony.sip_calls import Calls
 from h2b.telephony.sip_digest import DigestGuard, Verdict
 from h2b.telephony.sip_effects import CloseConnection, Effect, Peer, SendMessage
 from h2b.telephony.sip_framing import PONG, Deframer
 from h2b.telephony.sip_message import MalformedRequest, Request, Response, parse_message, write_message
+from h2b.telephony.sip_settings import SipSettings
 from h2b.telephony.sip_syntax import SipSyntaxError
 from h2b.telephony.sip_tables import Transactions, response_destination
-from h2b.telephony.sip_transaction import transaction_key
+from h2b.telephony.sip_transaction import State, transaction_key
 
 BUSY_SECONDS = 5
 """Retry-After when a table is full."""
@@ -82,6 +83,12 @@ class SipServer:
     def idle(self) -> bool:
         """Whether nothing is kept: no call, no transaction, no timer."""
         return not self._calls.by_name and self._transactions.idle
+
+    @property
+    def unanswered(self) -> int:
+        """Requests of ours that still wait for their response."""
+        waiting = (State.CALLING, State.PROCEEDING)
+        return sum(own.state in waiting for own in self._transactions.clients.values())
 
     def next_timer(self) -> float | None:
         """When `advance` wants to be called, or None."""

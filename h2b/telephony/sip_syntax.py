@@ -10,6 +10,7 @@ from h2b.model.errors import H2BError, shorten
 TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 HOST = re.compile(r"\[[0-9A-Fa-f:.]{2,45}(?:%[A-Za-z0-9]+)?\]|[A-Za-z0-9](?:[A-Za-z0-9.\-_]{0,254})")
 _QUOTED = re.compile(r'"(?:[^"\\\r\n]|\\[^\r\n])*"')
+_SIGNS = {separator: re.compile(f'["<>{separator}]') for separator in ",;"}
 _PARAMETER_VALUE = re.compile(r"\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9\-.!%*_+`'~:/@\[\]]+")
 
 MAXIMUM_PORT = 65535
@@ -42,22 +43,20 @@ def split_outside(text: str, separator: str, where: str) -> list[str]:
     if '"' not in text and "<" not in text:
         return [piece.strip(" \t") for piece in text.split(separator)]
     pieces, start, position, bracketed = [], 0, 0, False
-    while position < len(text):
-        sign = text[position]
-        if sign == '"' and not bracketed:
-            quoted = _QUOTED.match(text, position)
+    while (sign := _SIGNS[separator].search(text, position)) is not None:
+        position = sign.end()
+        if sign.group() == '"' and not bracketed:
+            quoted = _QUOTED.match(text, sign.start())
             if quoted is None:
                 raise SipSyntaxError(where, f"a quoted string never ends: {shorten(text)}")
             position = quoted.end()
-            continue
-        if sign == "<":
+        elif sign.group() == "<":
             bracketed = True
-        elif sign == ">":
+        elif sign.group() == ">":
             bracketed = False
-        elif sign == separator and not bracketed:
-            pieces.append(text[start:position].strip(" \t"))
-            start = position + 1
-        position += 1
+        elif sign.group() == separator and not bracketed:
+            pieces.append(text[start : sign.start()].strip(" \t"))
+            start = position
     if bracketed:
         raise SipSyntaxError(where, f"an angle bracket never closes: {shorten(text)}")
     return [*pieces, text[start:].strip(" \t")]

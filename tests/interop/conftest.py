@@ -16,7 +16,7 @@ def server_url() -> Iterator[str]:
         ready = process.stdout.readline()
         assert ready.startswith("ready websocket=ws://"), ready
         try:
-            yield ready.removeprefix("ready websocket=").strip()
+            yield ready.removeprefix("ready websocket=").split()[0]
         finally:
             process.terminate()
             assert process.wait(timeout=30) == 0

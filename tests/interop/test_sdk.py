@@ -206,3 +206,74 @@ def test_a_parcel_number_in_hotword_mode(bot: Voicebot, speech_folder: Path) -> 
     event = complete(bot)
     assert event.completion_cause is CompletionCause.Success
     assert event.body.nlu.value == "le137137866cn"
+
+
+def test_an_address_is_taken_apart(bot: Voicebot, speech_folder: Path) -> None:
+    bot.say(read_audio(speech_folder / "wav" / "uhlive_fr_address_ok.wav"))
+    request = bot.sdk.recognize(
+        "builtin:speech/postal_address",
+        speech_language="fr",
+        speech_complete_timeout=1200,
+        speech_incomplete_timeout=2000,
+        recognition_timeout=20000,
+    )
+    assert isinstance(bot.ask(request), RecognitionInProgress)
+    assert isinstance(bot.next_event(), StartOfInput)
+    event = complete(bot)
+    assert event.completion_cause is CompletionCause.Success
+    assert event.body.nlu.value == {
+        "number": "37",
+        "street": "rue du docteur leroy",
+        "zipcode": "72000",
+        "city": "le mans",
+        "complement": "",
+    }
+
+
+ORDER = """<?xml version="1.0"?>
+<grammar xmlns="http://www.w3.org/2001/06/grammar" version="1.0" xml:lang="en-US" root="order"
+         tag-format="semantics/1.0">
+  <rule id="order" scope="public">
+    <item repeat="0-1">hello</item> <item repeat="0-1">ah</item> my code is
+    <ruleref uri="builtin:speech/spelling/digits?length=4"/>
+    <tag>out.code = rules.latest(); out.first = Number(out.code[0]);</tag>
+    <item repeat="0-1">thanks</item>
+  </rule>
+</grammar>"""
+
+
+def define(bot: Voicebot, alias: str, text: str) -> dict[str, object]:
+    """The SDK defines builtin grammars only: the frame is its own, with another type and body."""
+    frame = json.loads(bot.sdk.define_grammar("speech/boolean", alias))
+    frame["headers"]["content_type"] = "application/srgs+xml"
+    frame["body"] = text
+    bot.socket.send(json.dumps(frame))
+    return json.loads(bot.socket.recv())
+
+
+def test_a_grammar_of_the_clients_own_with_a_script(bot: Voicebot, code: np.ndarray) -> None:
+    assert define(bot, "order", ORDER)["event"] == "GRAMMAR-DEFINED"
+    bot.say(code)
+    assert isinstance(bot.ask(bot.sdk.recognize("session:order")), RecognitionInProgress)
+    assert isinstance(bot.next_event(), StartOfInput)
+    event = complete(bot)
+    assert event.completion_cause is CompletionCause.Success
+    assert event.body.nlu.value == {"code": "4712", "first": 4}
+    assert (event.body.nlu.type, event.body.grammar_uri) == ("session:order", "session:order")
+
+
+def test_a_script_that_never_ends_fails_its_recognition_and_nothing_else(bot: Voicebot, code: np.ndarray) -> None:
+    assert define(bot, "loop", ORDER.replace("out.code =", "while (true); out.code ="))["event"] == "GRAMMAR-DEFINED"
+    bot.say(code)
+    assert isinstance(bot.ask(bot.sdk.recognize("session:loop")), RecognitionInProgress)
+    assert isinstance(bot.next_event(), StartOfInput)
+    event = complete(bot)
+    assert event.completion_cause is CompletionCause.Error
+    assert "the script took longer than 200 ms" in event.completion_reason
+    test_a_normal_recognition(bot, code)
+
+
+def test_a_grammar_that_is_wrong_is_refused_with_its_line(bot: Voicebot) -> None:
+    answer = define(bot, "order", ORDER.replace("</item> <item", "<item", 1))
+    assert (answer["event"], answer["completion_cause"]) == ("METHOD-FAILED", "GramDefinitionFailure")
+    assert "line 9" in str(answer["completion_reason"])

@@ -104,6 +104,14 @@ def test_a_grammar_that_cannot_be_used_is_refused_when_it_is_defined(
     assert line.recognize("session:menu").cause is CompletionCause.GRAMMAR_LOAD_FAILURE
 
 
+def test_a_lexicon_is_ignored_with_a_notice() -> None:
+    line = answering("")
+    text = MENU.replace("<rule ", '<lexicon uri="http://example.com/words.pls"/><rule ', 1)
+    (event,) = line.command(DefineGrammar, alias="menu", body=text, format=GrammarFormat.SRGS_XML)
+    assert event.name is EventName.GRAMMAR_DEFINED
+    assert event.reason == "the lexicon is not read: words are heard as they are spelled"
+
+
 def test_a_private_rule_cannot_be_recognised() -> None:
     line = answering("")
     define(line, MENU)

@@ -2,11 +2,11 @@
 
 from attrs import define, field
 
-from h2b.telephony.sip_calls import SipSettings
 from h2b.telephony.sip_digest import DigestGuard
-from h2b.telephony.sip_effects import Effect, Peer, SendMessage, Transport
+from h2b.telephony.sip_effects import CallOffered, Effect, Peer, SendMessage, Transport
 from h2b.telephony.sip_message import Headers, Message, Request, Response, parse_message, write_message
 from h2b.telephony.sip_server import SipServer
+from h2b.telephony.sip_settings import SipSettings
 from tests.telephony.network import OFFER, tokens
 
 PEER = Peer(Transport.UDP, "192.0.2.40", 5070)
@@ -65,13 +65,14 @@ class Line:
     def answered_call(self, *extra: tuple[str, str], answer: bytes = b"answer") -> tuple[str, Response]:
         """An INVITE, accepted and acknowledged: the call's name and the 200."""
         self.say(request("INVITE", *extra, body=OFFER))
-        call = self.told()[-1].call  # type: ignore[union-attr]
-        self.do(self.server.accept(call, answer, self.now))
+        offered = self.told()[-1]
+        assert isinstance(offered, CallOffered)
+        self.do(self.server.accept(offered.call, answer, self.now))
         response = self.sent()[-1]
         assert isinstance(response, Response)
         self.say(inside(response, "ACK", 1))
         self.told()
-        return call, response
+        return offered.call, response
 
 
 def request(

@@ -2,7 +2,6 @@
 
 import pytest
 
-from h2b.telephony.sip_calls import SipSettings
 from h2b.telephony.sip_client import SipClient
 from h2b.telephony.sip_digest import DigestAnswerer, DigestGuard
 from h2b.telephony.sip_effects import (
@@ -17,6 +16,7 @@ from h2b.telephony.sip_effects import (
     Transport,
 )
 from h2b.telephony.sip_message import Headers, Message, Request, Response, parse_message, write_message
+from h2b.telephony.sip_settings import SipSettings
 from tests.telephony.network import OFFER, URI, tokens
 from tests.telephony.speaking import request
 

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from h2b.telephony.sip_calls import SipSettings
 from h2b.telephony.sip_effects import CallOffered, Effect, Peer, SendMessage, Transport
 from h2b.telephony.sip_framing import MAXIMUM_PENDING_BYTES, Deframer
 from h2b.telephony.sip_headers import Address, CSeq, SipUri, Via, parse_address, parse_uri
@@ -21,6 +20,7 @@ from h2b.telephony.sip_message import (
     write_message,
 )
 from h2b.telephony.sip_server import SipServer
+from h2b.telephony.sip_settings import SipSettings
 from h2b.telephony.sip_syntax import SipSyntaxError
 from tests.telephony.network import tokens
 from tests.telephony.vectors import names, octets
@@ -254,6 +254,7 @@ HUGE = b"OPTIONS sip:h SIP/2.0\r\n"
         (octets("sip", "older_syntax").replace(b": 97", b": " + b"9" * 5000), "expected at most 65536"),
         (octets("sip", "no_hops_left").replace(b"tag=77aa", b";".join(b"p%d" % i for i in range(65))), "65 parameters"),
         (octets("sip", "no_hops_left").replace(b"To:", b"Via: SIP/2.0/UDP h\r\n" * 70 + b"To:"), "71 hops"),
+        (octets("sip", "no_hops_left").replace(b"To:", b"Route: " + b"<sip:h>," * 70 + b"<sip:h>\r\nTo:"), "71 hops"),
     ],
 )
 def test_size_has_bounds(text: bytes, why: str) -> None:

@@ -3,7 +3,6 @@
 import pytest
 from attrs import evolve
 
-from h2b.telephony.sip_calls import SipSettings
 from h2b.telephony.sip_effects import (
     CallChanged,
     CallConfirmed,
@@ -16,6 +15,7 @@ from h2b.telephony.sip_effects import (
     Transport,
 )
 from h2b.telephony.sip_message import Request, Response, write_message
+from h2b.telephony.sip_settings import SipSettings
 from tests.telephony.network import OFFER
 from tests.telephony.speaking import PEER, STREAM, URI, Line, inside, request
 from tests.telephony.vectors import octets

@@ -15,6 +15,7 @@ from h2b.telephony.sip_effects import (
     CallEnded,
     CallOffered,
     Effect,
+    Peer,
     SendMessage,
 )
 from h2b.telephony.sip_message import Response, parse_message
@@ -92,8 +93,8 @@ class Story:
 
 @settings(max_examples=300)
 @given(STEPS, st.sampled_from([PEER, STREAM]))
-def test_every_call_is_told_in_order_and_forgotten(steps: list[tuple[object, ...]], peer: object) -> None:
-    line = Line(peer)  # type: ignore[arg-type]
+def test_every_call_is_told_in_order_and_forgotten(steps: list[tuple[object, ...]], peer: Peer) -> None:
+    line = Line(peer)
     story = Story(line)
     actions: dict[str, Callable[[str], list[Effect]]] = {
         "accept": lambda call: line.server.accept(call, b"answer", line.now),

@@ -1,10 +1,10 @@
 """A server and a client coupled by a network in memory: whole calls, also over one that loses, doubles and reorders."""
 
 from random import Random
+from typing import Any
 
 import pytest
 
-from h2b.telephony.sip_calls import SipSettings
 from h2b.telephony.sip_client import SipClient
 from h2b.telephony.sip_digest import DigestAnswerer, DigestGuard
 from h2b.telephony.sip_effects import (
@@ -20,14 +20,15 @@ from h2b.telephony.sip_effects import (
     Transport,
 )
 from h2b.telephony.sip_server import SipServer
+from h2b.telephony.sip_settings import SipSettings
 from tests.telephony.network import ANSWER, CLIENT_HOST, OFFER, SERVER_HOST, URI, Network, losing, tokens
 
 CHANGED = OFFER.replace(b"1 1", b"1 2")
 
 
-def network(transport: Transport = Transport.UDP, **server_options: object) -> Network:
+def network(transport: Transport = Transport.UDP, **server_options: Any) -> Network:
     """A server that accepts all it is offered, and a client."""
-    server = SipServer(SipSettings(SERVER_HOST, **server_options), token=tokens("s"))  # type: ignore[arg-type]
+    server = SipServer(SipSettings(SERVER_HOST, **server_options), token=tokens("s"))
     client = SipClient(SipSettings(CLIENT_HOST, session_seconds=0), token=tokens("c"))
     net = Network(server, client, transport)
     net.on_server = lambda effect, now: (

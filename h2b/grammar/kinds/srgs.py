@@ -285,11 +285,15 @@ def _readings(words: Sequence[str], spoken: Language) -> list[list[str]]:
     return [fold_accents(spoken.spell_out(way)).split() for way in dict.fromkeys((text, apart))]
 
 
-@lru_cache(maxsize=20_000)
+_FIGURES = re.compile("[0-9]")
+
+
+@lru_cache(maxsize=50_000)
 def _ways_to_write(text: str, spoken: Language) -> tuple[str, ...]:
     """What a recogniser writes for a token: in words first, then as the grammar has it, then a number in digits."""
     plain = normalise(text)
-    said = normalise(spoken.spell_out(plain))
+    # Figures are what there is to read aloud, and few tokens have them.
+    said = normalise(spoken.spell_out(text)) if _FIGURES.search(text) else plain
     return tuple(dict.fromkeys((said, plain, _small_numbers(spoken).get(said, said))))
 
 

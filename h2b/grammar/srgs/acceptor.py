@@ -107,7 +107,9 @@ class Network:
         """By state: rules, and the state after each."""
         self.embedded: list[list[tuple[str, int]]] = []
         """By state: URIs of other grammars, and the state after each."""
-        self.tokens: dict[int, _Trie] = {}
+        self.tokens: dict[int, list[tuple[Token, int]]] = {}
+        """By state: tokens that leave it, and the state after each."""
+        self._tries: dict[int, _Trie] = {}
         self.rules: dict[str, tuple[int, int]] = {}
         """First and last state of each rule."""
         pending = list(roots)
@@ -130,9 +132,7 @@ class Network:
     def _add(self, node: Node, first: int, last: int) -> list[str]:
         """Join two states by a node; returns the rules it refers to."""
         if isinstance(node, Token):
-            trie = self.tokens.setdefault(first, _Trie())
-            for text in self._spoken(node):
-                trie.insert(text, last)
+            self.tokens.setdefault(first, []).append((node, last))
         elif isinstance(node, Reference):
             self.calls[first].append((node.key, last))
             return [node.key]
@@ -148,6 +148,16 @@ class Network:
             self.moves[first].append(last)
         # VOID joins nothing, and whoever builds a network has seen that there is no GARBAGE.
         return []
+
+    def trie(self, state: int) -> _Trie:
+        """The tokens that leave a state, letter by letter: made when a caller may first say them."""
+        trie = self._tries.get(state)
+        if trie is None:
+            trie = self._tries[state] = _Trie()
+            for token, target in self.tokens.get(state, ()):
+                for text in self._spoken(token):
+                    trie.insert(text, target)
+        return trie
 
     def _add_in_turn(self, parts: Iterable[Node], first: int, last: int) -> list[str]:
         rules: list[str] = []
@@ -233,9 +243,9 @@ class NetworkAcceptor:
                         yield from self._inside_other(_Embedded(uri, start, target, between.stack))
 
     def _inside_token(self, state: int, node: int, stack: Stack, said: int) -> Iterator[tuple[int, Position]]:
-        trie = self._network.tokens.get(state)
-        if trie is None:
+        if state not in self._network.tokens:
             return
+        trie = self._network.trie(state)
         for byte, child in trie.children[node].items():
             digit = child in trie.digits
             if said == AFTER_DIGIT and not digit:
