@@ -23,7 +23,7 @@ from h2b.language import language
 from h2b.model.causes import CompletionCause
 from h2b.model.errors import ClientError, ScriptError
 from h2b.model.formats import AudioFormat
-from h2b.model.messages import Command, Event, GetParams, Open, Recognize, SetParams, StartInputTimers, Stop
+from h2b.model.messages import Close, Command, Event, GetParams, Open, Recognize, SetParams, StartInputTimers, Stop
 from h2b.model.names import EventName
 from h2b.model.params import Parameters
 from h2b.model.results import Hypothesis, InputMode, MatchClass, Recognised, Result, Value
@@ -177,6 +177,13 @@ class Recognizer:
             except ScriptError as error:
                 return [self._interpretation_failed(waiting.request_id, str(error))]
         return self._told(self.session.evaluated(utterance, generation, results), self._now)
+
+    def close(self, now: float) -> list[Effect]:
+        """The client ended its call in order: release and bill what was running. Nothing is said any more."""
+        self._queue.clear()
+        if self.state is State.NO_SESSION:
+            return []
+        return [e for e in self.session.handle(Close(request_id=0), now) if not isinstance(e, Send)]
 
     def abandon(self) -> list[Effect]:
         """The channel is gone: release and bill what was running. Nothing is said any more."""

@@ -269,7 +269,7 @@ def test_a_script_that_never_ends_fails_its_recognition_and_nothing_else(bot: Vo
     assert isinstance(bot.next_event(), StartOfInput)
     event = complete(bot)
     assert event.completion_cause is CompletionCause.Error
-    assert "the script took longer than 200 ms" in event.completion_reason
+    assert "the script took longer than" in event.completion_reason
     test_a_normal_recognition(bot, code)
 
 

@@ -443,6 +443,17 @@ def test_a_channel_that_goes_is_billed_and_says_nothing_more() -> None:
     assert [record.ended_by for record in call.records] == ["disconnect"]
 
 
+def test_a_call_that_ends_in_order_says_so_in_its_record() -> None:
+    call = Call()
+    call.recognize()
+    call.hear(silence(0.5) + voice(0.5))
+    before = len(call.messages)
+    call.perform(call.machine.close(call.now))
+    call.perform(call.machine.close(call.now))
+    assert len(call.messages) == before
+    assert [record.ended_by for record in call.records] == ["close"]
+
+
 def test_answers_of_engines_that_come_too_late_change_nothing() -> None:
     call = Call()
     call.recognize()
