@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from parts import commands, grammars, logs, protocol, settings, shown
+from parts import bench, commands, grammars, logs, metrics, mrcp, protocol, settings, shown, usage
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,6 +31,13 @@ PARTS: Mapping[str, Callable[[str], str]] = {
     "frame": protocol.frame,
     "verb": commands.verb,
     "logs": logs.events,
+    "metrics": metrics.metrics,
+    "mrcp-parameters": mrcp.parameters,
+    "mrcp-causes": mrcp.causes,
+    "mrcp-statuses": mrcp.statuses,
+    "usage-columns": usage.columns,
+    "usage-questions": usage.questions,
+    "bench": bench.tables,
     "file": shown.file,
     "run": shown.run,
 }

@@ -9,8 +9,8 @@ import inspect
 import os
 import re
 import textwrap
-import tomllib
 from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from attrs import Attribute, evolve, field, fields, frozen
 from h2b.audio.endpoint import EndpointSettings
 from h2b.model.errors import ConfigurationError, InvalidParameter, nearest, shorten
 from h2b.model.params import PARAMETERS, Parameters, parse_parameter
+from h2b.model.toml import read_toml
 
 
 def _setting(default: Any, low: float = 0, high: float | None = None, choices: tuple[str, ...] = ()) -> Any:
@@ -37,6 +38,8 @@ class ServerSettings:
 
     websocket: str = field(default="127.0.0.1:8080", metadata={"address": True})
     """Address of the JSON WebSocket, 'host:port'; port 0 takes a free one. Clients connect to its path /bots."""
+    http: str = field(default="", metadata={"address": True})
+    """Address of the HTTP side: tokens, /healthz, /readyz, /metrics; empty for none."""
     drain_s: float = _setting(30.0)
     """After SIGTERM or SIGINT, time for active recognitions to end before they are cut off."""
     maximum_connections: int = _setting(1000, low=1)
@@ -51,6 +54,91 @@ class ServerSettings:
     """Time a client may leave half an `event_queue` unread before its connection is closed with code 1008."""
     handshake_s: float = _setting(10.0, low=0.1)
     """Time a client may take from connecting to the end of the WebSocket handshake."""
+
+
+@frozen(kw_only=True)
+class AccessSettings:
+    """Who may connect. Without clients and without an issuer: everybody, and the server listens on loopback only."""
+
+    store: str = _folder()
+    """File of the clients that `h2b clients` keeps, its key beside it; empty for h2b/access.db in $XDG_STATE_HOME."""
+    issuer: str = ""
+    """URL of an OpenID Connect issuer whose tokens are taken instead of our own; the file of clients is not used."""
+    audience: str = "h2b"
+    """What a token must name as its audience."""
+    jwks: str = ""
+    """URL of the issuer's public keys; empty to learn it from the issuer."""
+    tenant_claim: str = "tenant"
+    """Claim of the issuer's tokens that names the tenant."""
+
+
+@frozen(kw_only=True)
+class TlsSettings:
+    """Encryption of the WebSocket, of the HTTP side, and of `sip_tls` and `mrcp_tls`: both files or none."""
+
+    certificate: str = _folder()
+    """File of the certificate and those above it (PEM); empty for no encryption."""
+    key: str = _folder()
+    """File of the certificate's private key (PEM, without a password). SIGHUP reads both files again."""
+
+    def __attrs_post_init__(self) -> None:
+        if bool(self.certificate) != bool(self.key):
+            raise ValueError("'certificate' and 'key' are given together or not at all")
+
+
+@frozen(kw_only=True)
+class LimitSettings:
+    """What one client may take beside the limits of [server]; going beyond closes a connection with code 1008."""
+
+    handshakes: int = _setting(256, low=1)
+    """Clients in their handshake at once; one more costs the slowest of them its connection."""
+    connections_per_address: int = _setting(1000, low=1)
+    """Clients connected at once from one IP address; one more is refused with HTTP status 429."""
+    sessions_per_tenant: int = _setting(1000, low=1)
+    """Sessions of one tenant at once; one more OPEN is answered with METHOD-FAILED."""
+    idle_s: float = _setting(600.0)
+    """Time without a command or audio after which a connection is closed; 0 for no limit."""
+    session_s: float = _setting(14400.0)
+    """Longest session; then its connection is closed. 0 for no limit."""
+    commands_per_second: int = _setting(500, low=1)
+    """Text messages of one client, measured over ten seconds."""
+    audio_ahead_s: float = _setting(300.0, low=1)
+    """How far the audio of one client may be ahead of real time."""
+
+
+@frozen(kw_only=True)
+class MrcpSettings:
+    """MRCPv2: calls by SIP, sound by RTP, recognition by MRCP. Off unless `sip` has an address."""
+
+    sip: str = field(default="", metadata={"address": True})
+    """Address for SIP over UDP and TCP, 'host:port'; empty for no MRCPv2, port 0 takes a free one."""
+    sip_tls: str = field(default="", metadata={"address": True})
+    """Address for SIP over TLS, with the certificate of [tls]; empty for none."""
+    mrcp: str = field(default="", metadata={"address": True})
+    """Address for the MRCP control channel over TCP; empty for port 1544 at the host of `sip`."""
+    mrcp_tls: str = field(default="", metadata={"address": True})
+    """Address for the MRCP control channel over TLS, with the certificate of [tls]; empty for none."""
+    advertised_address: str = ""
+    """Address of this server that clients reach: the outer one behind NAT or in a container. Empty for `sip`'s own."""
+    rtp_ports: str = field(default="20000-20999", metadata={"check": lambda text: parse_ports(text)})
+    """UDP ports for sound: each call takes an even one and leaves the odd one after it free."""
+    result: str = _setting("rfc", choices=("rfc", "h2b"))
+    """Result documents, unless a client's Accept says more: rfc as in RFC 6787, h2b as in the H2B protocol."""
+    maximum_calls: int = _setting(500, low=1)
+    """Calls at once; one more is refused with SIP status 503."""
+    connect_s: float = _setting(10.0, low=1)
+    """Time after the answer in which a client must connect to the control channel, or be hung up on."""
+    allow: tuple[str, ...] = field(default=(), metadata={"check": lambda texts: parse_networks(texts)})
+    """Networks that may call, such as ["10.0.0.0/8"]; others are refused with SIP status 403. Empty for everybody."""
+    realm: str = "h2b"
+    """Realm of SIP digest authentication, for `users`."""
+    waveform_folder: str = _folder()
+    """Folder for the sound of recognitions whose client asks for it by Save-Waveform; empty to keep none. Nothing in
+    it is ever deleted by the server."""
+    waveform_url: str = ""
+    """URL at which another server offers that folder, for Waveform-URI; empty for its file: URL."""
+    users: Mapping[str, str] = field(factory=dict)
+    """Passwords by user, such as { ivr = "secret" }: calls then need SIP digest authentication. Empty for none."""
 
 
 @frozen(kw_only=True)
@@ -92,6 +180,47 @@ class GrammarSettings:
     """Folder of preset files (*.toml) that add to the shipped grammars or replace them; empty for none."""
     reload_seconds: float = _setting(2.0)
     """How often the server looks for changed files in `folder`, for new sessions to get; 0 for never."""
+    fetch_hosts: tuple[str, ...] = ()
+    """Servers of documents that clients' SRGS grammars may refer to, by exact name: "grammars.example.com" for the
+    usual ports, "grammars.example.com:8443" for another. Empty: nothing is fetched."""
+    fetch_private_networks: bool = False
+    """Whether `fetch_hosts` may be at addresses that are not public. Dangerous: clients then make this server ask
+    machines of your network, and whoever answers for those names in DNS says which."""
+    fetch_seconds: float = _setting(3.0, low=0.1, high=30)
+    """Longest time for one document, its redirects included."""
+    fetch_bytes: int = _setting(1_000_000, low=1, high=4_000_000)
+    """Largest document that is fetched."""
+    fetch_cache_seconds: float = _setting(60.0, low=1)
+    """How long a document that was fetched is used again."""
+
+    def __attrs_post_init__(self) -> None:
+        for host in self.fetch_hosts:
+            if not re.fullmatch(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", host):
+                raise ValueError(f"fetch_hosts: got {shorten(host)}, expected a host such as grammars.example.com")
+
+
+NO_RECORDS = ":none:"
+
+
+@frozen(kw_only=True)
+class UsageSettings:
+    """Usage records, for those who bill."""
+
+    path: str = field(default="", metadata={"path": True, "verbatim": NO_RECORDS})
+    """SQLite file of the records; empty for h2b/usage.db in $XDG_STATE_HOME, ':none:' to keep them in the log only."""
+    postgres: str = ""
+    """URL of a PostgreSQL database to which the records of all servers are copied; empty for none."""
+    keep_transcripts: bool = False
+    """Whether records hold what callers said and its value."""
+    retention_days: int = _setting(0)
+    """Records older than this are deleted from the file, with `postgres` once they are copied; 0 to keep them all."""
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; None where no records are kept."""
+        if self.path == NO_RECORDS:
+            return None
+        return Path(self.path) if self.path else state_path("usage.db")
 
 
 @frozen(kw_only=True)
@@ -102,6 +231,8 @@ class LogSettings:
     """Least important lines to show."""
     format: str = _setting("text", choices=("text", "json"))
     """text for people, json for one JSON object a line."""
+    speech: str = _setting("hidden", choices=("hidden", "shown"))
+    """hidden keeps what callers say out of the log, the texts of unexpected errors with it; shown for test systems."""
 
 
 @frozen(kw_only=True)
@@ -109,10 +240,15 @@ class Configuration:
     """All settings, one attribute for each table of the file."""
 
     server: ServerSettings = field(factory=ServerSettings)
+    access: AccessSettings = field(factory=AccessSettings)
+    tls: TlsSettings = field(factory=TlsSettings)
+    limits: LimitSettings = field(factory=LimitSettings)
+    mrcp: MrcpSettings = field(factory=MrcpSettings)
     asr: AsrSettings = field(factory=AsrSettings)
     grammars: GrammarSettings = field(factory=GrammarSettings)
     defaults: Parameters = field(factory=Parameters)
     endpointing: EndpointSettings = field(factory=EndpointSettings)
+    usage: UsageSettings = field(factory=UsageSettings)
     log: LogSettings = field(factory=LogSettings)
 
 
@@ -127,6 +263,12 @@ class ReferenceRow:
     meaning: str
 
 
+def state_path(name: str) -> Path:
+    """Where a file of the server's own is kept when the configuration does not say: h2b/NAME in $XDG_STATE_HOME."""
+    home = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(home) if home else Path.home() / ".local" / "state") / "h2b" / name
+
+
 def usable_cores() -> int:
     """Cores this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -138,6 +280,22 @@ def parse_address(text: str) -> tuple[str, int]:
     if match is None or int(match[3]) > 65535:
         raise ValueError(f"got {shorten(text)}, expected host:port such as 127.0.0.1:8080")
     return match[1] or match[2], int(match[3])
+
+
+def parse_ports(text: str) -> tuple[int, int]:
+    """First and last port of 'first-last'. Raises ValueError."""
+    match = re.fullmatch(r"([0-9]{1,5})-([0-9]{1,5})", text)
+    if match is None or not 1 <= int(match[1]) < int(match[2]) <= 65535:
+        raise ValueError(f"got {shorten(text)}, expected two ports such as 20000-20999")
+    return int(match[1]), int(match[2])
+
+
+def parse_networks(texts: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    """IP networks, an address alone among them. Raises ValueError."""
+    try:
+        return tuple(ip_network(text, strict=False) for text in texts)
+    except ValueError as error:
+        raise ValueError(f"{error}, expected networks such as 10.0.0.0/8") from error
 
 
 def load_configuration(path: Path | None) -> Configuration:
@@ -157,11 +315,7 @@ def load_configuration(path: Path | None) -> Configuration:
 
 def parse_configuration(text: str, path: str) -> Configuration:
     """The settings of a TOML text; `path` names it in errors and is where relative paths start."""
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        raise ConfigurationError(f"not TOML: {error}", path, int(line[1]) if line else None) from error
+    content = read_toml(text, path)
     source = _Source(text, path)
     configuration = Configuration()
     known = {table.name: table for table in fields(Configuration)}
@@ -186,8 +340,13 @@ class _Source:
         return ConfigurationError(message, self.path, line_of(self.text, table, key))
 
     def resolve(self, written: str) -> str:
-        """A path as the file means it."""
-        return str(Path(self.path).parent / Path(written).expanduser()) if written else ""
+        """A path as the file means it. Raises ValueError."""
+        try:
+            if "\0" in written:
+                raise ValueError(f"got {shorten(written)}, expected a path")
+            return str(Path(self.path).parent / Path(written).expanduser()) if written else ""
+        except RuntimeError:
+            raise ValueError(f"got {shorten(written)}, expected a home folder that exists") from None
 
 
 def line_of(text: str, table: str, key: str | None = None) -> int | None:
@@ -217,9 +376,10 @@ def _with_table(current: Any, name: str, table: Mapping[str, Any], source: _Sour
             raise source.refuse(f"unknown key '{key}' in [{name}]{nearest(key, known)}", name, key)
         try:
             value = _parameter(key, raw) if isinstance(current, Parameters) else _value(known[key], raw)
+            is_path = known[key].metadata.get("path") and value != known[key].metadata.get("verbatim")
+            changes[key] = source.resolve(value) if is_path else value
         except ValueError as error:
             raise source.refuse(f"{key} in [{name}]: {error}", name, key) from error
-        changes[key] = source.resolve(value) if known[key].metadata.get("path") else value
     try:
         return evolve(current, **changes)
     except ValueError as error:
@@ -241,14 +401,18 @@ def _parameter(name: str, raw: Any) -> Any:
 
 def _value(attribute: "Attribute[Any]", raw: Any) -> Any:
     """The value of a key in its own type. Raises ValueError."""
-    kind = attribute.type
+    kind: Any = attribute.type
     value = raw
     if kind == tuple[str, ...]:
         fits = isinstance(raw, list) and all(isinstance(item, str) for item in raw)
         value = tuple(raw) if fits else raw
+    elif kind == Mapping[str, str]:
+        fits = isinstance(raw, dict) and all(isinstance(item, str) for item in raw.values())
     elif kind is float:
         fits = isinstance(raw, int | float) and not isinstance(raw, bool) and _in_range(attribute, raw)
         value = float(raw) if fits else raw
+    elif kind is bool:
+        fits = isinstance(raw, bool)
     elif kind is int:
         fits = isinstance(raw, int) and not isinstance(raw, bool) and _in_range(attribute, raw)
     else:
@@ -257,8 +421,10 @@ def _value(attribute: "Attribute[Any]", raw: Any) -> Any:
         fits = isinstance(raw, str) and (not choices or raw in choices)
     if not fits:
         raise ValueError(f"got {shorten(raw)}, expected {_expected(attribute)}")
-    if attribute.metadata.get("address"):
+    if attribute.metadata.get("address") and value != attribute.default:
         parse_address(value)
+    if "check" in attribute.metadata:
+        attribute.metadata["check"](value)
     return value
 
 
@@ -270,13 +436,18 @@ def _in_range(attribute: "Attribute[Any]", number: float) -> bool:
 def _expected(attribute: "Attribute[Any]") -> str:
     """Type and range of a key in words."""
     metadata = attribute.metadata
-    if attribute.type == tuple[str, ...]:
+    type_: Any = attribute.type
+    if type_ == tuple[str, ...]:
         return "a list of strings"
-    if attribute.type is str:
+    if type_ == Mapping[str, str]:
+        return "a table of strings"
+    if type_ is bool:
+        return "true or false"
+    if type_ is str:
         choices = metadata.get("choices")
         kind = "a path" if metadata.get("path") else "'host:port'" if metadata.get("address") else "a string"
         return "one of " + ", ".join(f"'{choice}'" for choice in choices) if choices else kind
-    noun = "an integer" if attribute.type is int else "a number"
+    noun = "an integer" if type_ is int else "a number"
     low, high = metadata.get("low", 0), metadata.get("high")
     return f"{noun} of at least {low}" if high is None else f"{noun} from {low} to {high}"
 

@@ -11,6 +11,7 @@ from h2b.config import (
     Configuration,
     LogSettings,
     ServerSettings,
+    UsageSettings,
     attribute_docs,
     line_of,
     load_configuration,
@@ -43,6 +44,10 @@ start_input_timers = false
 [endpointing]
 pause_ms = 240
 
+[usage]
+path = "usage.db"
+keep_transcripts = true
+
 [log]
 format = "json"
 """
@@ -68,7 +73,19 @@ def test_what_a_file_says_replaces_the_default_and_nothing_else() -> None:
     assert configuration.defaults.start_input_timers is False
     assert configuration.defaults.recognition_timeout == 10000
     assert configuration.endpointing.pause_ms == 240
+    assert configuration.usage == UsageSettings(path="/srv/usage.db", keep_transcripts=True)
     assert configuration.log == LogSettings(format="json")
+
+
+def test_usage_records_are_kept_in_the_state_folder_unless_the_file_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    assert UsageSettings().file == Path("/state/h2b/usage.db")
+    monkeypatch.setenv("XDG_STATE_HOME", "")
+    assert UsageSettings().file == Path.home() / ".local" / "state" / "h2b" / "usage.db"
+    assert parse_configuration("[usage]\npath = 'u.db'", "/srv/h2b.toml").usage.file == Path("/srv/u.db")
+    assert parse_configuration("[usage]\npath = ':none:'", "/srv/h2b.toml").usage.file is None
 
 
 @pytest.mark.parametrize(
@@ -90,6 +107,10 @@ def test_what_a_file_says_replaces_the_default_and_nothing_else() -> None:
         ("[asr]\nlanguages = [1]", "h2b.toml:2: languages in [asr]: got [1], expected a list of strings"),
         ("[grammars]\nfolder = 1", "h2b.toml:2: folder in [grammars]: got 1, expected a path"),
         ("[log]\nformat = 'xml'", "h2b.toml:2: format in [log]: got 'xml', expected one of 'text', 'json'"),
+        (
+            "[usage]\nkeep_transcripts = 1",
+            "h2b.toml:2: keep_transcripts in [usage]: got 1, expected true or false",
+        ),
         ("[server]\nwebsocket = 80", "h2b.toml:2: websocket in [server]: got 80, expected 'host:port'"),
         (
             "[server]\nwebsocket = 'localhost'",

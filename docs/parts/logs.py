@@ -7,27 +7,70 @@ from pathlib import Path
 from attrs import fields, frozen
 
 import h2b
-from h2b.model.usage import RecognitionRecord, SessionAttributes
+from h2b.model.usage import RecognitionRecord, SessionAttributes, SessionRecord
 from parts.markdown import code, table
 
-PLACES = ("server", "asr")
+PLACES = ("server", "asr", "usage")
 LEVELS = ("debug", "info", "warning", "error", "exception")
 MEANINGS = {
+    "access_open": "Everybody may connect: there are no clients and no issuer of tokens. The first client ends it.",
     "answer_not_taken": "A session could not take the recogniser's answer; that session ends.",
+    "call_answered": "A call was taken, with these channels. `user` is who showed a password.",
+    "call_changed": "A client made another offer within its call: these are the channels now.",
+    "call_ended": "A call is over, and all it had is given back.",
+    "call_failed": "A fault of ours ended a call.",
+    "call_given_up": "The server hangs up on a client that is gone or never came, or because it shuts down.",
+    "call_refused": "A call, or another offer within one, was refused with this SIP status.",
+    "call_too_slow": "A client did not read what its channels said, and was hung up on.",
+    "calls_open": "Everybody may call by SIP: neither `allow` nor `users` is set in `[mrcp]`.",
+    "certificate_refused": "SIGHUP came, and the files of `[tls]` are wrong; the certificate from before serves on.",
+    "certificate_reloaded": "SIGHUP came: new connections get this certificate.",
     "channel_failed": "A fault of ours ended a connection with close code 1011.",
     "client_gone": "A client went away without saying so.",
+    "client_over_limit": "A client took more than `[limits]` allows and was disconnected with close code 1008.",
+    "client_refused": "The upgrade of a client was refused with this HTTP status.",
     "client_too_slow": "A client did not read its events and was disconnected with close code 1008.",
     "connection_failed": "A fault of ours ended a connection before or after its conversation.",
     "draining": "SIGTERM or SIGINT came: so many connections have `drain_s` seconds to end.",
+    "draining_calls": "SIGTERM or SIGINT came: so many calls have `drain_s` seconds to end.",
     "engine_loading": "A worker process tells how its start goes on, such as the conversion of weights.",
+    "grammar_fetched": "A document that a client's grammar refers to came from its server.",
+    "grammar_host_private": "A name in `fetch_hosts` leads to an address that is not public: it is not asked.",
+    "grammar_not_fetched": "A document that a client's grammar refers to could not be had; the client was told why.",
     "grammars_refused": "A changed grammar file is wrong, which one and why; the grammars from before serve on.",
     "grammars_reloaded": "Grammar files changed: new sessions get these grammars.",
+    "http_failed": "A fault of ours ended a connection of the HTTP side.",
+    "mrcp_connection_lost": "A control connection broke, or its client did not read.",
+    "mrcp_connection_evicted": "All places were taken: a control connection that no call uses was closed for another.",
+    "mrcp_connection_refused": "A control connection was closed at once: its address may not call, or all are in use.",
+    "mrcp_request": "A request came by a control connection.",
+    "mrcp_unreadable": "What came by a control connection was no message of MRCPv2.",
+    "notify_failed": "The service manager asked to be told and could not be.",
+    "record_late": "A record was not on the disk in time: the client got its event without waiting longer.",
     "recognition_billed": "A recognition is over: its usage record, one line each.",
     "recognition_failed": "A recognition ended with cause Error; the client got the same reason.",
-    "record_not_written": "A usage record could not be kept: this line is all that is left of it.",
+    "record_not_written": "A usage record could not be taken: this line is all that is left of it.",
+    "rtp_ended": "The sound of a call is over: counts of its packets, those that are not 0.",
     "script_failed": "A grammar's script failed or took too long; the recognition ends with cause Error.",
+    "session_billed": "A session is over: its usage record, one line each.",
     "signal": "A signal came.",
+    "sip_connection_lost": "A SIP connection broke, or its client did not read.",
+    "sip_connection_refused": "So many SIP connections are open that one more was closed at once.",
+    "sip_failed": "A SIP message met a fault of ours, and was dropped.",
+    "sip_not_sent": "A SIP message could not be sent to this address.",
     "stopped": "The last connection is closed.",
+    "token_failed": "A token was asked for, and the file of clients or its key could not be used.",
+    "token_not_verified": "A client showed a token, and the issuer's keys or the file of clients could not be had.",
+    "usage_copied_again": "The database is back: so many records were copied to it at once.",
+    "usage_copy_failed": "A fault of ours in copying records to the database. They stay in the file.",
+    "usage_deleted": "Records older than `retention_days` were deleted from the file.",
+    "usage_not_copied": "The database of records cannot be used. They stay in the file, and are copied later.",
+    "usage_not_deleted": "The file of records cannot be used to delete old ones; this is tried again later.",
+    "usage_not_read": "Usage records were asked for over HTTP, and their file or database cannot be used.",
+    "usage_not_written": "The file of records cannot be written. So many wait; none is lost while the server runs.",
+    "usage_row_lost": "A record could not be written, or not before the end: this line is all that is left of it.",
+    "usage_written_again": "The file of records can be written again.",
+    "waveform_not_written": "The sound of a recognition could not be kept; the client gets an empty address.",
     "worker_died": "A worker process ended or was replaced; a new one is started after `respawn_s` seconds.",
     "worker_ready": "A worker process has loaded its models.",
 }
@@ -60,13 +103,15 @@ def _lines() -> Iterator[Line]:
                 case ast.Call(func=ast.Attribute(attr=level), args=[ast.Constant(value=str(event))], keywords=keywords):
                     # Other methods are called with one text too; names of events are one word.
                     if level in LEVELS and event.isidentifier():
-                        named = tuple(name for keyword in keywords for name in _names(keyword.arg))
+                        named = tuple(name for keyword in keywords for name in _names(event, keyword.arg))
                         yield Line(event, "error" if level == "exception" else level, named)
 
 
-def _names(argument: str | None) -> tuple[str, ...]:
-    """A field; where a whole mapping is given, it is a usage record."""
+def _names(event: str, argument: str | None) -> tuple[str, ...]:
+    """A field; where a whole mapping is given, it is a usage record, without what was said."""
     if argument is not None:
         return (argument,)
     session = [attribute.name for attribute in fields(SessionAttributes)]
-    return (*session, *(attribute.name for attribute in fields(RecognitionRecord) if attribute.name != "session"))
+    record = SessionRecord if event == "session_billed" else RecognitionRecord
+    left_out = ("session", "transcript", "value")
+    return (*session, *(attribute.name for attribute in fields(record) if attribute.name not in left_out))

@@ -3,7 +3,7 @@
     python docs/samples/measure_interpretation.py "$H2B_SPEECH/manifest.tsv"
 
 The words are the examples of every preset (each grammar gets the examples of all), random identifiers spoken one by
-one and in groups by num2words, and the transcripts of a manifest where one is given (see measure_accuracy.py): speech
+one and in groups by num2words, and the transcripts of a manifest where one is given (see h2b bench accuracy): speech
 that holds no value and long sentences cost, too. Tables are built before; each utterance counts with the best of
 three calls, since a call is short and a machine has other things to do.
 """

@@ -29,7 +29,7 @@ from h2b.asr.messages import Failed, Heard, Load, Prepare, Progress, Ready, Reco
 from h2b.asr.process import WorkerDied, WorkerProcess, open_worker
 from h2b.config import AsrSettings
 from h2b.model.errors import EngineError
-from h2b.model.formats import seconds_to_samples
+from h2b.model.formats import SAMPLE_RATE, seconds_to_samples
 from h2b.model.results import Recognised
 from h2b.protocol.recognition import MAXIMUM_UTTERANCE_S
 
@@ -52,6 +52,8 @@ class PoolStatistics:
     """A look at the pool."""
 
     workers: int
+    alive: int
+    """Processes that have loaded their engines."""
     free: int
     """Processes with nothing to do."""
     waiting: int
@@ -60,6 +62,10 @@ class PoolStatistics:
     """Processes that died or were killed since the start."""
     unanswered: int
     """Decodes answered with EngineError because no process was free in time."""
+    decode_s: float
+    """Time processes spent on utterances."""
+    audio_s: float
+    """Audio of these utterances: one divided by the other is the real-time factor."""
 
 
 class PoolUtterance:
@@ -147,6 +153,8 @@ class _Place:
     known: dict[str, None] = field(factory=dict)
     """Requests its process has met, the latest last."""
     has_loaded: bool = False
+    alive: bool = False
+    """Whether its present process has loaded its engine."""
     has_worked: bool = False
     """Whether its present process has carried out an order: the back-off then starts anew."""
 
@@ -182,6 +190,8 @@ class Pool:
         self._start_error = ""
         self._deaths = 0
         self._unanswered = 0
+        self._decode_s = 0.0
+        self._audio_s = 0.0
 
     def start(self, nursery: trio.Nursery) -> None:
         """Begin to keep processes; they live as long as the nursery."""
@@ -211,10 +221,13 @@ class Pool:
     def statistics(self) -> PoolStatistics:
         return PoolStatistics(
             workers=len(self._places),
+            alive=sum(place.alive for place in self._places),
             free=len(self._free),
             waiting=len(self._queue),
             deaths=self._deaths,
             unanswered=self._unanswered,
+            decode_s=self._decode_s,
+            audio_s=self._audio_s,
         )
 
     # The queue
@@ -300,6 +313,7 @@ class Pool:
 
     def _bury(self, place: _Place, how: str, pause: float) -> None:
         self._deaths += 1
+        place.alive = False
         _log.warning("worker_died", worker=place.number, reason=how, respawn_s=pause)
         if place in self._free:
             self._free.remove(place)
@@ -321,7 +335,7 @@ class Pool:
             if not isinstance(report, Ready):
                 raise WorkerDied(f"a starting process answered {type(report).__name__}, expected Ready")
             _log.info("worker_ready", worker=place.number, pid=worker.pid, languages=report.languages)
-            place.has_loaded = True
+            place.has_loaded = place.alive = True
             if all(other.has_loaded for other in self._places):
                 self._started.set()
             return
@@ -350,9 +364,12 @@ class Pool:
             place.remember(task)
         elif task is not None and task.wanted:
             samples = task.utterance.samples(task.samples)
+            began = trio.current_time()
             worker.show(samples)
             await worker.tell(Recognise(task.utterance.request, len(samples)))
             report = await worker.hear()
+            self._decode_s += trio.current_time() - began
+            self._audio_s += len(samples) / SAMPLE_RATE
             place.remember(task.utterance.request)
             place.task = None
             if isinstance(report, Heard):

@@ -61,6 +61,9 @@ def read_audio(path: str | PathLike[str], raw_format: AudioFormat | None = None)
         content = Path(path).read_bytes()
     except OSError as error:
         raise AudioFileError(path, f"cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        # A name with a null character.
+        raise AudioFileError(repr(str(path)), f"cannot be read ({error})") from error
     if content[:4] == b"RIFF" and content[8:12] == b"WAVE":
         return read_wav(path, content)
     if raw_format is None:

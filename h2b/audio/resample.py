@@ -28,3 +28,15 @@ def resample(samples: NDArray[np.float32], source_rate: int, target_rate: int) -
         return samples
     resampled: NDArray[np.float32] = soxr.resample(samples, source_rate, target_rate)
     return resampled
+
+
+class StreamResampler:
+    """Sound that comes in pieces, at another rate: no seam is heard between them. About 30 ms later than it came."""
+
+    def __init__(self, source_rate: int, target_rate: int) -> None:
+        self._stream = soxr.ResampleStream(source_rate, target_rate, 1, dtype="int16")
+
+    def feed(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
+        """What can be told by now, which may be nothing. One-dimensional in and out."""
+        resampled: NDArray[np.int16] = self._stream.resample_chunk(samples)
+        return resampled

@@ -15,8 +15,6 @@ SDK's examples/recognition/test_runner.py: the same files run against a server w
     value = "kb114622"
 """
 
-import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +30,7 @@ from h2b.model.errors import ConfigurationError, InvalidParameter, nearest, shor
 from h2b.model.formats import AudioFormat
 from h2b.model.params import PARAMETERS, ParameterValue, parse_parameter
 from h2b.model.results import Value
+from h2b.model.toml import read_toml
 from h2b.protocol.session import Setting
 from h2b.wire.vocabulary import JSON, Key
 
@@ -78,13 +77,9 @@ def load_test(path: Path) -> AudioTest:
     """The test a file describes. ConfigurationError says what is wrong, with file and line."""
     try:
         text = path.read_text(encoding="utf-8")
-        content = tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"cannot be read: {error}", str(path)) from error
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        raise ConfigurationError(f"not TOML: {error}", str(path), int(line[1]) if line else None) from error
-    return _test(_Source(path, text, content))
+    return _test(_Source(path, text, read_toml(text, str(path))))
 
 
 def _test(source: "_Source") -> AudioTest:

@@ -11,7 +11,7 @@ import numpy as np
 import trio
 from attrs import define
 from numpy.typing import NDArray
-from trio_websocket import ConnectionClosed, WebSocketConnection, open_websocket_url
+from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, open_websocket_url
 
 from h2b.model.errors import H2BError, MalformedMessage
 from h2b.model.formats import SAMPLE_RATE
@@ -57,6 +57,13 @@ class Client:
         await self.send(command, **fields)
         return await self.next_event()
 
+    async def send_audio(self, samples: NDArray[np.int16]) -> None:
+        """Send 8 kHz samples now. Raises CallEnded."""
+        try:
+            await self._socket.send_message(samples.astype("<i2").tobytes())
+        except ConnectionClosed as closed:
+            raise CallEnded(f"the server closed the connection: {closed.reason}") from closed
+
     async def speak(self, samples: NDArray[np.int16]) -> None:
         """Stream 8 kHz samples as they are spoken, then silence until cancelled."""
         began = trio.current_time()
@@ -71,6 +78,9 @@ class Client:
 
 @asynccontextmanager
 async def connect(url: str) -> AsyncIterator[Client]:
-    """A client of the server at a WebSocket URL, as long as the block."""
-    async with open_websocket_url(url) as socket:
-        yield Client(socket)
+    """A client of the server at a WebSocket URL, as long as the block. Raises CallEnded when the server refuses it."""
+    try:
+        async with open_websocket_url(url) as socket:
+            yield Client(socket)
+    except HandshakeError as refused:
+        raise CallEnded(f"{url}: the connection was refused ({refused!r})") from refused

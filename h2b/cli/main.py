@@ -23,10 +23,17 @@ NO_MATCH = 3
 INTERRUPTED = 130
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    "serve": ("h2b.cli.serve:serve", "Serve speech recognition to voicebots over WebSocket."),
+    "serve": (
+        "h2b.cli.serve:serve",
+        "Serve speech recognition to voicebots over WebSocket, and to telephone systems over MRCPv2.",
+    ),
     "demo": ("h2b.cli.demo:demo", "Start a server, call it with a recording, and watch it listen."),
     "recognize": ("h2b.cli.recognize:recognize", "Recognise a recording, as the server would recognise the call."),
     "grammars": ("h2b.cli.grammars:grammars", "List, explain, write, check and try the grammars."),
+    "clients": ("h2b.cli.clients:clients", "Say who may use the server, and give them their secrets."),
+    "usage": ("h2b.cli.usage:usage", "Export, sum up and price what was recognised."),
+    "mrcp": ("h2b.cli.mrcp:mrcp", "Call a speech server by SIP and MRCPv2, and read captures of such calls."),
+    "bench": ("h2b.cli.bench:bench", "Measure accuracy, delay and load, and report the results."),
     "models": ("h2b.cli.models:models", "Prepare the speech models and tell which languages can be recognised."),
 }
 """Verb -> where it lives as `module:name`, and its purpose, which is also the first line of its own help."""

@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 import trio
@@ -9,9 +10,11 @@ from attrs import evolve
 
 from h2b.cli.main import Verb
 from h2b.cli.terminal import configuration_option
-from h2b.config import Configuration, load_configuration, parse_address
+from h2b.config import AsrSettings, MrcpSettings, ServerSettings, load_configuration, parse_address
 from h2b.server.app import run
 from h2b.server.log import configure_log
+
+Settings = TypeVar("Settings", ServerSettings, MrcpSettings, AsrSettings)
 
 
 def _check_address(ctx: click.Context, option: click.Parameter, written: str | None) -> str | None:
@@ -25,13 +28,17 @@ def _check_address(ctx: click.Context, option: click.Parameter, written: str | N
 
 @click.command(
     cls=Verb,
-    help="""Serve speech recognition to voicebots over WebSocket.
+    help="""Serve speech recognition to voicebots over WebSocket, and to telephone systems over MRCPv2.
 
-    Prints one line on standard output when clients can connect: ready websocket=ws://HOST:PORT/bots. Logs go to
-    standard error. SIGTERM or SIGINT ends it: active recognitions may end first.
+    Prints one line on standard output when clients can connect: ready websocket=ws://HOST:PORT/bots, and the URL of
+    the HTTP side after it, http=http://HOST:PORT, where there is one, and sip=HOST:PORT mrcp=HOST:PORT where MRCPv2 is
+    served. Logs go to standard error. SIGTERM or SIGINT ends it: active recognitions may end first.
+
+    Without clients (h2b clients add) and without an issuer of tokens everybody may connect, and only to an address of
+    this machine: another one is refused unless --insecure is given.
     """,
     example="""
-    h2b serve --websocket 0.0.0.0:8080 --workers 4
+    h2b serve --websocket 0.0.0.0:8080 --http 127.0.0.1:8081 --workers 4
     h2b serve --config h2b.toml
     """,
 )
@@ -40,18 +47,34 @@ def _check_address(ctx: click.Context, option: click.Parameter, written: str | N
     "--websocket", callback=_check_address, metavar="HOST:PORT", help="Address to listen on; port 0 takes a free one."
 )
 @click.option(
+    "--http", callback=_check_address, metavar="HOST:PORT", help="Address of the HTTP side: tokens, health, metrics."
+)
+@click.option("--sip", callback=_check_address, metavar="HOST:PORT", help="Address for MRCPv2 calls by SIP.")
+@click.option("--mrcp", callback=_check_address, metavar="HOST:PORT", help="Address of the MRCPv2 control channel.")
+@click.option(
     "--workers", type=click.IntRange(0, 1024), metavar="N", help="Recognising processes; 0 for one for each core."
 )
-def serve(configuration_file: Path | None, websocket: str | None, workers: int | None) -> None:
-    configuration = _with_options(load_configuration(configuration_file), websocket, workers)
+@click.option("--insecure", is_flag=True, help="Let everybody connect from anywhere while there are no clients.")
+def serve(
+    configuration_file: Path | None,
+    websocket: str | None,
+    http: str | None,
+    sip: str | None,
+    mrcp: str | None,
+    workers: int | None,
+    insecure: bool,
+) -> None:
+    configuration = load_configuration(configuration_file)
+    configuration = evolve(
+        configuration,
+        server=_with_options(configuration.server, websocket=websocket, http=http),
+        mrcp=_with_options(configuration.mrcp, sip=sip, mrcp=mrcp),
+        asr=_with_options(configuration.asr, workers=workers),
+    )
     configure_log(configuration.log)
-    trio.run(partial(run, configuration, click.echo))
+    trio.run(partial(run, configuration, click.echo, insecure=insecure))
 
 
-def _with_options(configuration: Configuration, websocket: str | None, workers: int | None) -> Configuration:
+def _with_options(settings: Settings, **options: Any) -> Settings:
     """What the command line says counts for more than what the file says."""
-    if websocket is not None:
-        configuration = evolve(configuration, server=evolve(configuration.server, websocket=websocket))
-    if workers is not None:
-        configuration = evolve(configuration, asr=evolve(configuration.asr, workers=workers))
-    return configuration
+    return evolve(settings, **{key: value for key, value in options.items() if value is not None})

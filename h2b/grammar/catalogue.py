@@ -4,8 +4,6 @@ Owns folders and the schema of TOML files; `h2b.grammar.srgs_files` reads SRGS. 
 type or example is refused with file and line. A folder of the operator's may add presets and replace shipped ones.
 """
 
-import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -26,6 +24,7 @@ from h2b.grammar.toml_lines import Keys, line_of, lines_of_tables
 from h2b.language import LANGUAGES
 from h2b.model.errors import ConfigurationError, nearest, shorten
 from h2b.model.results import Value
+from h2b.model.toml import read_toml
 
 MAXIMUM_FILE_BYTES = 1_000_000
 PRESET_KEYS = ("type", "doc", "languages", "names", "parameters", "fixed", "output", "examples")
@@ -134,7 +133,7 @@ def load_preset(path: Path, folder: Path) -> Preset:
 def load_toml(path: Path, folder: Path) -> Preset:
     """A preset declared in TOML. Raises ConfigurationError."""
     text = _read(path)
-    table = _parse(text, path)
+    table = read_toml(text, str(path))
     for key in table:
         if key not in PRESET_KEYS:
             message = f"unknown key '{key}'{nearest(key, PRESET_KEYS)}"
@@ -168,14 +167,6 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"cannot be read: {error}", str(path)) from error
-
-
-def _parse(text: str, path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        raise ConfigurationError(f"not TOML: {error}", str(path), int(line[1]) if line else None) from error
 
 
 def _named(table: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from attrs import evolve, field, frozen
 from h2b.grammar import voicexml
 from h2b.grammar.kinds import KINDS, Found
 from h2b.grammar.registry import ActiveGrammar
+from h2b.grammar.srgs.matcher import one_budget
 from h2b.language import Language, language
 from h2b.model.results import Alternative, Hypothesis, Interpretation, MatchClass, Path
 
@@ -59,7 +60,8 @@ def interpret(hypotheses: Sequence[Hypothesis], grammars: Sequence[ActiveGrammar
     """
     credible = [h for h in hypotheses if h.path is Path.FREE or h.confidence >= CREDIBLE]
     likeliest = max((h.log_probability for h in hypotheses if h.path is Path.FREE), default=-math.inf)
-    matches = [match for hypothesis in credible for match in _matches(hypothesis, grammars)]
+    with one_budget():
+        matches = [match for hypothesis in credible for match in _matches(hypothesis, grammars)]
     for complete, match in ((True, MatchClass.COMPLETE), (False, MatchClass.PARTIAL)):
         found = [m for m in matches if m.interpretation and m.interpretation.complete is complete]
         if found:

@@ -13,6 +13,7 @@ from h2b.grammar.interpret import Verdict
 from h2b.grammar.kinds import KINDS, Found
 from h2b.grammar.kinds.srgs import MODE, SRGS, Srgs
 from h2b.grammar.registry import ActiveGrammar
+from h2b.grammar.srgs.matcher import one_budget
 from h2b.language import language
 from h2b.model.params import KEYS
 from h2b.model.results import Alternative, Hypothesis, InputMode, Interpretation, MatchClass
@@ -37,7 +38,8 @@ def judge_keys(keys: str, grammars: Sequence[ActiveGrammar]) -> KeysVerdict:
 
     Raises GrammarDefinitionError when a grammar takes too long over them.
     """
-    judged = [(*_judge(keys, grammar), grammar) for grammar in grammars]
+    with one_budget():
+        judged = [(*_judge(keys, grammar), grammar) for grammar in grammars]
     extensible = any(more for _, more, _ in judged)
     found = [(one, grammar) for one, _, grammar in judged if one is not None]
     for match, wanted in ((MatchClass.COMPLETE, True), (MatchClass.PARTIAL, False)):

@@ -1,24 +1,26 @@
 """Grammars by URI: what is shipped, what a session named, and what a request activates.
 
-A `Registry` is immutable: DEFINE-GRAMMAR derives a new one, and dropping the session drops its aliases.
+A `Registry` is immutable: DEFINE-GRAMMAR derives a new one, and dropping the session drops its aliases. It opens
+nothing itself: whoever makes it says how documents by http are had, if at all.
 """
 
 import datetime
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
 from attrs import evolve, field, frozen
 
 from h2b.grammar import voicexml
+from h2b.grammar.definition import Definition, Readings
 from h2b.grammar.kinds import KINDS
 from h2b.grammar.kinds.base import TODAY
-from h2b.grammar.kinds.srgs import BUILTINS, DOCUMENTS, EXTERNALS, ROOT, SRGS, argument_values, roots_of
+from h2b.grammar.kinds.srgs import BUILTINS, DOCUMENTS, EXTERNALS, ROOT, SRGS, Srgs
 from h2b.grammar.output import Output
 from h2b.grammar.preset import Preset
+from h2b.grammar.srgs.loader import Resolver, nothing
 from h2b.grammar.srgs.pack import Documents
 from h2b.grammar.uri import GrammarURI, parse_uri
 from h2b.language import LANGUAGES
@@ -30,7 +32,7 @@ MAXIMUM_ALIASES = 100
 """Aliases of one session: more is a client that forgot to reuse them."""
 MAXIMUM_DEFINITION = 256_000
 """Bytes of a grammar that a client may send: it is read while others wait. Larger ones are the operator's files."""
-LEXICON_IGNORED = "the lexicon is not read: words are heard as they are spelled"
+HTTP = ("http:", "https:")
 MEDIA_TYPES = {GrammarFormat.SRGS_XML: "application/srgs+xml", GrammarFormat.SRGS_ABNF: "application/srgs"}
 
 
@@ -60,21 +62,6 @@ class ActiveGrammar:
 
 
 @frozen
-class Definition:
-    """A grammar that a client sent: arguments of the kind `srgs`."""
-
-    arguments: Mapping[str, str]
-    language: str
-    """Its own, RFC 5646; empty for a grammar of keys."""
-    rules: frozenset[str]
-    """What may be recognised: public rules, and an empty name for the root."""
-    source: bytes
-    media_type: str
-    notice: str = ""
-    """What its author should know of how it is read."""
-
-
-@frozen
 class Registry:
     """Presets by builtin path, their aliases, and one session's names for grammars."""
 
@@ -85,6 +72,10 @@ class Registry:
     aliases: Mapping[str, GrammarURI | Definition] = field(factory=dict)
     today: Callable[[], datetime.date] = datetime.date.today
     """The day that relative dates count from, asked once for every activated grammar that needs it."""
+    fetched: Resolver = nothing
+    """A document by http or https that is at hand: answers at once."""
+    fetch: Resolver = nothing
+    """The same from its server: may take seconds. `fetched` has it, or why there is none, for a while after that."""
 
     def define(self, alias: str, body: str, written: GrammarFormat = GrammarFormat.URI_LIST) -> "Registry":
         """A registry in which `session:<alias>` is what `body` says: a builtin grammar, or SRGS (DEFINE-GRAMMAR).
@@ -109,16 +100,42 @@ class Registry:
         named = self.aliases.get(alias)
         return named.notice if isinstance(named, Definition) else ""
 
-    def read_ahead(self, alias: str, body: str, written: GrammarFormat) -> None:
-        """Do the work of `define` now and remember it, for those who cannot wait later. Safe in any thread."""
+    def read_ahead(self, alias: str, body: str, written: GrammarFormat, fetching: bool = False) -> bool:
+        """Do the work of `define` now and remember it, for those who cannot wait later. Safe in any thread.
+
+        False says that it refers to documents by http: call it again with `fetching`, where waiting for other servers
+        keeps nobody from having their grammars read. What is wrong with a grammar, `define` will say.
+        """
         if written is GrammarFormat.URI_LIST or len(body) > MAXIMUM_DEFINITION:
-            return
-        with suppress(ClientError, _RefersToOthers):
-            # What is wrong with it, `define` will say.
-            found = _read_alone(body.encode(), f"session:{alias}", MEDIA_TYPES[written])
+            return True
+        uri = f"session:{alias}"
+        resolve = self._documents(self.fetch if fetching else _not_yet)
+        try:
+            found = _READINGS.read(body.encode(), uri, MEDIA_TYPES[written], resolve)
             if found.language and "" in found.rules and primary_subtag(found.language) in _SPOKEN:
-                arguments = self._with_builtins(found.arguments, found.language, f"session:{alias}")
+                arguments = self._with_builtins(found.arguments, found.language, uri)
                 KINDS[SRGS].find(["0"], arguments, language_of(found.language))
+        except _NotYet:
+            return False
+        except ClientError:
+            return True
+        return True
+
+    def unready(self, uris: Sequence[str], language: str) -> list[ActiveGrammar]:
+        """Of the grammars of a request, those that should be compiled before it; what is wrong, `activate` will say."""
+        kind = KINDS[SRGS]
+        assert isinstance(kind, Srgs)
+        found: list[ActiveGrammar] = []
+        with suppress(ClientError):
+            for uri in filter(self._is_srgs, uris):
+                grammar = self.activate(uri, language)
+                if not kind.is_ready(grammar.arguments, language_of(grammar.language)):
+                    found.append(grammar)
+        return found
+
+    def _is_srgs(self, uri: str) -> bool:
+        named, _ = self._resolve(parse_uri(uri), uri)
+        return isinstance(named, Definition) or self._preset(named, uri).type == SRGS
 
     def _builtin(self, alias: str, body: str) -> GrammarURI:
         uris = body.split()
@@ -135,17 +152,18 @@ class Registry:
         source = body.encode()
         if len(source) > MAXIMUM_DEFINITION:
             raise GrammarDefinitionError(uri, f"{len(source)} bytes, expected at most {MAXIMUM_DEFINITION}")
-        try:
-            found = _read_alone(source, uri, media_type)
-        except _RefersToOthers:
-            found = _read(source, uri, media_type, self._document)
+        found = _READINGS.read(source, uri, media_type, self._documents(self.fetched))
         if found.language:
             self._check_engine(f"grammar '{uri}'", found.language)
             self._with_builtins(found.arguments, found.language, uri)
         return found
 
+    def _documents(self, by_http: Resolver) -> Resolver:
+        """What finds the documents that a grammar refers to, given what finds those of other servers."""
+        return lambda uri: by_http(uri) if uri.lower().startswith(HTTP) else self._document(uri)
+
     def _document(self, uri: str) -> bytes | None:
-        """What a grammar refers to: another of the session, or an SRGS file by its path below the grammars."""
+        """Another grammar of the session, or an SRGS file by its path below the grammars."""
         scheme, _, alias = uri.partition(":")
         named = self.aliases.get(alias) if scheme == "session" else None
         if isinstance(named, Definition):
@@ -252,25 +270,22 @@ class Registry:
             raise LanguageUnsupported(what, language, usable, self.languages.get(primary, ""))
 
 
-class _RefersToOthers(Exception):
-    """The document is not alone."""
+class _NotYet(Exception):
+    """A document must be fetched before the grammar can be read."""
 
 
-@lru_cache(maxsize=64)
-def _read_alone(source: bytes, uri: str, media_type: str) -> Definition:
-    """A document that refers to no other. Bots send the same one at the start of every call."""
-
-    def no_other(uri: str) -> bytes | None:
-        raise _RefersToOthers
-
-    return _read(source, uri, media_type, no_other)
+def _not_yet(uri: str) -> bytes | None:
+    raise _NotYet
 
 
-def _read(source: bytes, uri: str, media_type: str, resolve: Callable[[str], bytes | None]) -> Definition:
-    documents, grammar = Documents.read(source, uri, resolve, media_type)
-    rules = frozenset(roots_of(grammar))
-    notice = LEXICON_IGNORED if grammar.lexicon else ""
-    return Definition(argument_values(documents, grammar), grammar.language, rules, source, media_type, notice)
+_READINGS = Readings()
+"""Of all sessions: bots send the same grammars again and again."""
+
+
+def compile_grammar(grammar: ActiveGrammar) -> None:
+    """Make a grammar ready to match. Safe in any thread; what is wrong with it, the match will say."""
+    with suppress(ClientError):
+        KINDS[grammar.kind].find(["0"], grammar.arguments, language_of(grammar.language))
 
 
 def _region_of(language: str) -> dict[str, str]:

@@ -76,6 +76,8 @@ class GrammarDefinitionError(MethodFailed):
 
     def __init__(self, uri: str, why: str) -> None:
         super().__init__(f"grammar '{uri}': {why}", CompletionCause.GRAMMAR_DEFINITION_FAILURE)
+        self.uri = uri
+        self.why = why
 
 
 class LanguageUnsupported(MethodFailed):

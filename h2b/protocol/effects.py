@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from h2b.grammar.registry import ActiveGrammar
 from h2b.model.messages import Event
-from h2b.model.usage import RecognitionRecord
+from h2b.model.usage import UsageRecord
 from h2b.wire.mrcptext import MrcpEvent, MrcpResponse
 
 
@@ -62,9 +62,9 @@ class Cancel:
 
 @frozen
 class Bill:
-    """Write this record, exactly once."""
+    """Write this record, exactly once; what is sent after it waits until the record is safe."""
 
-    record: RecognitionRecord
+    record: UsageRecord
 
 
 Effect = Send | Listen | Feed | Decode | Evaluate | Cancel | Bill

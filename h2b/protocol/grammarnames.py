@@ -9,7 +9,8 @@ import hashlib
 from attrs import define, field
 
 from h2b.grammar import voicexml
-from h2b.model.errors import MalformedMessage
+from h2b.model.causes import CompletionCause
+from h2b.model.errors import ClientError, MalformedMessage
 from h2b.model.formats import GrammarFormat
 from h2b.model.messages import DefineGrammar
 from h2b.wire.mrcp import Refused, Status
@@ -49,22 +50,25 @@ class GrammarNames:
         ]
 
     def recognised(self, request: MrcpRequest) -> tuple[list[DefineGrammar], tuple[str, ...]]:
-        """What a RECOGNIZE or INTERPRET asks to define first, and the URIs it is about, in order of priority."""
+        """What a RECOGNIZE or INTERPRET asks to define first, and the URIs it is about, in order of priority.
+
+        There is one at least. Raises Refused.
+        """
         definitions: list[DefineGrammar] = []
         uris: list[str] = []
         for part in _parts(request) if request.body.strip() else ():
             if _media_type(part.headers) == MediaType.PLAIN:
                 continue
             if _media_type(part.headers) in FORMATS:
-                # Without a Content-ID a grammar is for this request: its content names it.
-                alias = part.headers.get(Header.CONTENT_ID) and _content_id(part.headers)
-                alias = alias or f"inline-{hashlib.sha256(part.body).hexdigest()[:16]}"
+                alias = _alias(part)
                 definitions += self._definition(part, request.request_id, alias)
                 uris.append(f"session:{alias}")
             else:
                 uris += self._uris(part)
+        if not uris:
+            raise Refused(Status.MISSING_HEADER, "no grammar: expected URIs or a grammar in the body")
         if len(uris) > MAXIMUM_GRAMMARS:
-            raise Refused(Status.METHOD_FAILED, f"{len(uris)} grammars, expected at most {MAXIMUM_GRAMMARS}")
+            raise _unusable(f"{len(uris)} grammars, expected at most {MAXIMUM_GRAMMARS}")
         return definitions, tuple(uris)
 
     def interpreted_text(self, request: MrcpRequest) -> str:
@@ -90,9 +94,9 @@ class GrammarNames:
             self._lists.pop(alias, None)
             return [DefineGrammar(request_id=request_id, alias=alias, body=uris[0])]
         if not uris:
-            raise Refused(Status.METHOD_FAILED, "a list without grammars")
+            raise _unusable("a list without grammars")
         if len(self._lists) == MAXIMUM_LISTS and alias not in self._lists:
-            raise Refused(Status.METHOD_FAILED, f"the session has {MAXIMUM_LISTS} lists of grammars already")
+            raise _unusable(f"the session has {MAXIMUM_LISTS} lists of grammars already")
         self._lists[alias] = tuple(uris)
         return []
 
@@ -110,7 +114,7 @@ class GrammarNames:
                 why = f"Content-Type: got '{media_type[:80]}', expected '{expected}' or 'multipart/mixed'"
                 raise Refused(Status.UNSUPPORTED_ENTITY, why)
         except MalformedMessage as error:
-            raise Refused(Status.METHOD_FAILED, error.reason) from None
+            raise _unusable(error.reason) from None
         return [uri for each in written for uri in self._expanded(each)]
 
     def _expanded(self, uri: str) -> tuple[str, ...]:
@@ -125,6 +129,23 @@ class GrammarNames:
         return (builtin_uri(path),)
 
 
+def inline_grammars(request: MrcpRequest) -> list[DefineGrammar]:
+    """The grammars in the body of a request, by the names they will have; none of those that cannot be read."""
+    try:
+        return [
+            DefineGrammar(
+                request_id=request.request_id,
+                alias=_alias(part),
+                body=_decoded(part.body),
+                format=FORMATS[_media_type(part.headers)],
+            )
+            for part in _parts(request)
+            if part.body.strip() and _media_type(part.headers) in FORMATS
+        ]
+    except ClientError:
+        return []
+
+
 def builtin_uri(path: str) -> str:
     """A builtin URI in full. Every vendor has a prefix of its own: `builtin:digits` is taken, and means VoiceXML's."""
     name, question, query = path.partition("?")
@@ -134,10 +155,21 @@ def builtin_uri(path: str) -> str:
     return f"builtin:{name}{question}{query}"
 
 
+def _unusable(why: str) -> Refused:
+    """Clients look for the cause of a request that failed."""
+    return Refused(Status.METHOD_FAILED, why, completion=CompletionCause.GRAMMAR_DEFINITION_FAILURE)
+
+
 def _parts(request: MrcpRequest) -> tuple[Part, ...]:
     if _media_type(request.headers).startswith("multipart/"):
         return parse_multipart(request.headers.get(Header.CONTENT_TYPE), request.body)
     return (Part(request.headers, request.body),)
+
+
+def _alias(part: Part) -> str:
+    """The name of a grammar. Without a Content-ID it is for one request: its content names it."""
+    named = part.headers.get(Header.CONTENT_ID) and _content_id(part.headers)
+    return named or f"inline-{hashlib.sha256(part.body).hexdigest()[:16]}"
 
 
 def _media_type(headers: Headers) -> str:
@@ -155,4 +187,4 @@ def _decoded(body: bytes) -> str:
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise Refused(Status.METHOD_FAILED, "the body is not UTF-8") from None
+        raise _unusable("the body is not UTF-8") from None

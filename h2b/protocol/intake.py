@@ -31,6 +31,7 @@ class Intake:
         self._frames: deque[Frame] = deque()
         self._arrived_at = 0.0
         self._arrived_position = 0.0
+        self._filled: list[tuple[int, int]] = []
 
     def start(self, now: float) -> None:
         """A recognition begins: position zero is here."""
@@ -39,6 +40,7 @@ class Intake:
         self._endpointer = Endpointer(self._settings)
         self._arrived_at = now
         self._arrived_position = 0.0
+        self._filled.clear()
 
     def stop(self) -> None:
         """The recognition is over: what follows is dropped."""
@@ -66,6 +68,14 @@ class Intake:
         self._arrived_at = now
         self._arrived_position = self._framer.next_sample / SAMPLE_RATE
 
+    def receive_silence(self, now: float) -> None:
+        """The time of a frame went by in which the client sent nothing: silence that nobody sent."""
+        if self._framer is None or len(self._frames) > MAXIMUM_HELD_FRAMES:
+            return
+        self._fill(self._framer, 1)
+        self._arrived_at = now
+        self._arrived_position = self._framer.next_sample / SAMPLE_RATE
+
     def catch_up(self, now: float) -> None:
         """Put silence where the client has sent nothing for longer than a stall."""
         if self._framer is None or now - self._arrived_at < STALL_SECONDS:
@@ -74,7 +84,18 @@ class Intake:
         # Half a sample of tolerance: a deadline computed from the position must be reached when it is due.
         missing = int((due - self._framer.next_sample / SAMPLE_RATE) / FRAME_SECONDS + 1e-6)
         if missing > 0 and len(self._frames) <= MAXIMUM_HELD_FRAMES:
-            self._frames.extend(self._framer.fill_silence(missing))
+            self._fill(self._framer, missing)
+
+    def _fill(self, framer: Framer, frames: int) -> None:
+        first = framer.next_sample
+        self._frames.extend(framer.fill_silence(frames))
+        if self._filled and self._filled[-1][1] == first:
+            first = self._filled.pop()[0]
+        self._filled.append((first, framer.next_sample))
+
+    def received_samples(self, end: int) -> int:
+        """How many of the first `end` samples of the recognition the client sent; the others were put in for it."""
+        return end - sum(min(last, end) - first for first, last in self._filled if first < end)
 
     def next_frame(self) -> tuple[Frame, bool, list[EndpointEvent]] | None:
         """The next frame with its vote and what the endpointer makes of it; None when all are judged."""

@@ -36,6 +36,7 @@ class KeyEntry:
         """
         if self.over or len(self.keys) == MAXIMUM_KEYS:
             return True
+        begun = self.begun
         if key == self.parameters.dtmf_term_char:
             # By itself it is an answer only where nothing is one; that is no grammar's business, so it is no match.
             self.judged = self.judged or judge_keys("", self.grammars)
@@ -46,7 +47,7 @@ class KeyEntry:
                 return False
             self.judged = judged
             self.keys += key
-        if self.first_at == self.last_at == 0.0:
+        if not begun:
             self.first_at = position
         self.last_at = position
         return True

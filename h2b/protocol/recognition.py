@@ -9,7 +9,8 @@ Theory of operation
  2. The endpointer reports speech started, paused, resumed. Each pause asks the engine for a hypothesis of
     all that was said; speech that resumes makes that answer worthless.
  3. The answer's match class chooses the silence that ends the utterance: complete, partial or none.
- 4. A grammar may leave the value to a script; the answer is there when the script's result is.
+ 4. A grammar may leave the value to a script; the answer is there when the script's result is. A script that fails
+    counts when its value would: speech that resumes makes its failure as worthless as its value.
  5. Until the answer is there nobody can say which silence counts. So, from the shortest of the three on,
     `holds` is true and the intake keeps further frames back: no frame is judged before its time.
  6. Hotword mode sends no START-OF-INPUT, ends only on a complete match, and forgets what was said whenever
@@ -69,6 +70,7 @@ _AT_MAXTIME = {
     MatchClass.PARTIAL: CompletionCause.PARTIAL_MATCH_MAXTIME,
     MatchClass.NONE: CompletionCause.NO_MATCH_MAXTIME,
 }
+_WITH_VALUE = (CompletionCause.SUCCESS, CompletionCause.SUCCESS_MAXTIME)
 
 
 @frozen(kw_only=True)
@@ -104,6 +106,8 @@ class Recognition:
     _capped: bool = False
     _verdict: Verdict | None = None
     _unevaluated: Verdict | None = None
+    _script_failure: str = ""
+    """Why the value of the verdict at hand cannot be had."""
     _heard: Recognised | None = None
     _fed_seconds: float = 0.0
     _spoken: tuple[ActiveGrammar, ...] = field(init=False)
@@ -158,6 +162,7 @@ class Recognition:
         if began:
             released = self.cancel() if self._spoken else []
             self._awaiting = False
+            self._script_failure = ""
             self._speech_start = self._first_speech = self._entry.first_at
         self._speech_end = self._entry.last_at
         return released + self.advance(self.position)
@@ -185,6 +190,7 @@ class Recognition:
         self._paused = False
         self._awaiting = False
         self._verdict = None
+        self._script_failure = ""
         return []
 
     def heard(self, generation: int, recognised: Recognised) -> list[Effect]:
@@ -207,10 +213,12 @@ class Recognition:
         """The results of scripts; stale ones change nothing."""
         if not self._awaiting or generation != self._generation or self._unevaluated is None:
             return []
+        verdict = self._unevaluated
         try:
-            return self._judge(with_values(self._unevaluated, results))
+            verdict = with_values(verdict, results)
         except ScriptError as error:
-            return self.abort(str(error))
+            self._script_failure = str(error)
+        return self._judge(verdict)
 
     def _judge(self, verdict: Verdict) -> list[Effect]:
         self._awaiting = False
@@ -388,6 +396,7 @@ class Recognition:
         self._generation += 1
         self._awaiting = True
         self._verdict = self._unevaluated = None
+        self._script_failure = ""
         return [Decode(self.utterance, self._generation)]
 
     def _listen(self) -> Listen:
@@ -401,12 +410,15 @@ class Recognition:
         self.utterance = next(self._utterances)
         self._speech_start = self._speech_end = None
         self._verdict = None
+        self._script_failure = ""
         self._awaiting = False
         self._paused = False
         self._fed_seconds = 0.0
         return [*effects, self._listen()]
 
     def _end(self, cause: CompletionCause, reason: str | None = None) -> list[Effect]:
+        if self._script_failure and cause in _WITH_VALUE:
+            return self.abort(self._script_failure)
         alternatives = self._verdict.alternatives if self._verdict else ()
         if cause is CompletionCause.HOTWORD_MAXTIME and self._verdict:
             alternatives = self._verdict.refused().alternatives

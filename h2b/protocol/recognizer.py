@@ -127,7 +127,10 @@ class Recognizer:
 
     def handle(self, request: MrcpRequest, now: float) -> list[Effect]:
         """Carry out a request; its response is among the effects."""
-        self._now = now
+        # What timers fire comes first: the end of a recognition must not be lost among the answers to commands.
+        return self.advance(now) + self._answered(request, now)
+
+    def _answered(self, request: MrcpRequest, now: float) -> list[Effect]:
         try:
             if request.request_id <= self._last_id:
                 why = f"request-id: got {request.request_id} after {self._last_id}, expected a higher one"
@@ -150,6 +153,11 @@ class Recognizer:
         """8 kHz, 16-bit linear samples, cut anywhere."""
         self._now = now
         return self._told(self.session.receive_audio(chunk, now), now)
+
+    def receive_silence(self, now: float) -> list[Effect]:
+        """20 ms in which no sound came."""
+        self._now = now
+        return self._told(self.session.receive_silence(now), now)
 
     def receive_key(self, key: str, now: float) -> list[Effect]:
         """A key of 0 to 9, *, #, A to D."""
@@ -188,6 +196,7 @@ class Recognizer:
     def abandon(self) -> list[Effect]:
         """The channel is gone: release and bill what was running. Nothing is said any more."""
         self._queue.clear()
+        self._interpreting = None
         return [effect for effect in self.session.abandon() if not isinstance(effect, Send)]
 
     # Methods
@@ -216,11 +225,13 @@ class Recognizer:
         if self._interpreting is not None:
             raise Refused(Status.METHOD_NOT_VALID, "RECOGNIZE during an interpretation")
         asked = self._asked(request, now)
+        cancelled = self._cancel_active(now) if self._active and self._active.cancel_if_queue else []
         if self._active is None:
-            return self._start(asked, now, queued=False)
-        if self._active.cancel_if_queue:
-            cancelled = self._cancel_active(now)
-            return cancelled + self._start(asked, now, queued=False)
+            try:
+                return cancelled + self._start(asked, now, queued=False)
+            except ClientError as error:
+                # What was cancelled is told and billed all the same.
+                return [*cancelled, self._say(refusal(error, request.request_id))]
         if len(self._queue) == MAXIMUM_QUEUE:
             raise Refused(
                 Status.METHOD_FAILED, f"{MAXIMUM_QUEUE} requests wait already", completion=CompletionCause.ERROR
@@ -236,8 +247,6 @@ class Recognizer:
             raise Refused(Status.METHOD_NOT_VALID, "a grammar in the body of a RECOGNIZE that is queued")
         for command in commands:
             self._command(command, now)
-        if not grammars:
-            raise Refused(Status.MISSING_HEADER, "no grammar: expected URIs or a grammar in the body")
         return _Request(
             request.request_id,
             Recognize(request_id=request.request_id, grammars=grammars, changes=given.changes),
@@ -307,17 +316,7 @@ class Recognizer:
         fields, body = result_body(
             evolve(result, alternatives=kept), cause, flavour_of(request.headers, self.flavour), mode
         )
-        return [
-            self._say(
-                MrcpResponse(
-                    request.request_id,
-                    Status.SUCCESS,
-                    RequestState.COMPLETE,
-                    Headers((*cause_fields(cause), *fields)),
-                    body,
-                )
-            )
-        ]
+        return [self._success(request, Headers((*cause_fields(cause), *fields)), body)]
 
     def _interpret(self, request: MrcpRequest, now: float) -> list[Effect]:
         if self._active is not None or self._interpreting is not None:
@@ -435,9 +434,9 @@ class Recognizer:
             raise Refused(Status.UNSUPPORTED_HEADER, f"unknown header {given.unknown[0][:100]}", names)
         return given
 
-    def _success(self, request: MrcpRequest, headers: Headers | None = None) -> Effect:
+    def _success(self, request: MrcpRequest, headers: Headers | None = None, body: bytes = b"") -> Effect:
         fields = headers or Headers()
-        return self._say(MrcpResponse(request.request_id, Status.SUCCESS, RequestState.COMPLETE, fields))
+        return self._say(MrcpResponse(request.request_id, Status.SUCCESS, RequestState.COMPLETE, fields, body))
 
     def _say(self, message: MrcpResponse | MrcpEvent) -> Effect:
         headers = Headers(((Header.CHANNEL.value, self.channel), *message.headers))

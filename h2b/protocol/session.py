@@ -11,7 +11,8 @@ Theory of operation
  3. Parameters and aliases are immutable values, replaced whole: a failed command leaves them as they were,
     and CLOSE forgets them by forgetting the session.
  4. Audio is judged frame by frame: whatever the chunks were, the effects are the same.
- 5. A recognition is billed in the one place where it is taken off the session, whoever ended it.
+ 5. A recognition is billed in the one place where it is taken off the session, whoever ended it; the session in the
+    one place where it ends.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,7 +49,8 @@ from h2b.model.messages import (
 from h2b.model.names import EventName
 from h2b.model.params import Parameters, RecognitionMode
 from h2b.model.results import InputMode, Recognised, Result, Span, Value
-from h2b.model.usage import RecognitionRecord, SessionAttributes
+from h2b.model.usage import SessionAttributes, new_record_id
+from h2b.protocol.billing import SessionMeter
 from h2b.protocol.effects import Bill, Effect, Feed, Send
 from h2b.protocol.intake import Intake, frame_end
 from h2b.protocol.recognition import Recognition
@@ -97,8 +99,6 @@ class Setting:
     """What the shell gives every session."""
 
     registry: Registry
-    newest: Callable[[], Registry] | None = None
-    """The grammars of a session that opens now, where they change while the server runs; None for `registry`."""
     parameters: Parameters = field(factory=Parameters)
     endpointing: EndpointSettings = field(factory=EndpointSettings)
     make_channel_id: Callable[[str], str]
@@ -106,7 +106,16 @@ class Setting:
     wall_time: Callable[[], float]
     """Seconds since the Unix epoch: only for results and records."""
     version: str = ""
+    newest: Callable[[], Registry] | None = None
+    """The grammars of a session that opens now, where they change while the server runs; None for `registry`."""
     trace: Callable[[Trace], None] | None = None
+    tenant: str = ""
+    """Whose client it is, for usage records; empty where the server knows only one."""
+    wire: str = "websocket"
+    """What it speaks: `websocket` or `mrcp`."""
+    make_record_id: Callable[[], str] = new_record_id
+    keep_transcripts: bool = False
+    """Whether usage records hold what was said and its value."""
 
 
 @define
@@ -118,6 +127,7 @@ class _Active:
     utterance: int
     """The phrase the endpointer follows; the recognition is ahead of it when it opened a new one."""
     began_wall: float
+    record_id: str
 
 
 @define
@@ -128,6 +138,7 @@ class _Open:
     parameters: Parameters
     registry: Registry
     intake: Intake
+    meter: SessionMeter
     active: _Active | None = None
 
 
@@ -207,6 +218,13 @@ class Session:
             return self._fail("audio arrived faster than the recogniser could follow")
         return self._judge_frames()
 
+    def receive_silence(self, now: float) -> list[Effect]:
+        """20 ms went by on a wire that keeps the time itself, and the client sent nothing in them."""
+        if self._open is None:
+            return []
+        self._open.intake.receive_silence(now)
+        return self._judge_frames()
+
     def receive_key(self, key: str, now: float) -> list[Effect]:
         """A key of 0 to 9, *, #, A to D was pressed; outside a recognition it is dropped silently."""
         effects = self.advance(now)
@@ -250,9 +268,7 @@ class Session:
 
     def abandon(self) -> list[Effect]:
         """The connection is gone: release and bill what was running."""
-        effects = self._take_off("disconnect")
-        self._open = None
-        return effects
+        return self._end_session("disconnect")
 
     # Commands
 
@@ -265,7 +281,15 @@ class Session:
         )
         intake = Intake(command.audio_format, setting.endpointing)
         registry = setting.newest() if setting.newest else setting.registry
-        self._open = _Open(attributes, setting.parameters, registry, intake)
+        meter = SessionMeter(
+            record_id=setting.make_record_id(),
+            tenant=setting.tenant,
+            wire=setting.wire,
+            version=setting.version,
+            opened_ms=self._wall_ms(),
+            keep_transcripts=setting.keep_transcripts,
+        )
+        self._open = _Open(attributes, setting.parameters, registry, intake, meter)
         return [self._send(EventName.OPENED, command.request_id)]
 
     def _do_set_params(self, command: SetParams, now: float) -> list[Effect]:
@@ -298,7 +322,13 @@ class Session:
             self._utterances,
             timers_started_at=0.0 if parameters.start_input_timers else None,
         )
-        session.active = _Active(command.request_id, recognition, recognition.utterance, self._setting.wall_time())
+        session.active = _Active(
+            command.request_id,
+            recognition,
+            recognition.utterance,
+            began_wall=self._setting.wall_time(),
+            record_id=self._setting.make_record_id(),
+        )
         session.intake.start(now)
         in_progress = self._send(EventName.RECOGNITION_IN_PROGRESS, command.request_id, cause=CompletionCause.SUCCESS)
         return [in_progress, *recognition.begin(), *self._after([])]
@@ -311,10 +341,8 @@ class Session:
         return [*self._take_off("stop"), self._send(EventName.STOPPED, command.request_id)]
 
     def _do_close(self, command: Close, now: float) -> list[Effect]:
-        effects = self._take_off("close")
         closed = self._send(EventName.CLOSED, command.request_id)
-        self._open = None
-        return [*effects, closed]
+        return [*self._end_session("close"), closed]
 
     # Audio and time
 
@@ -419,29 +447,21 @@ class Session:
         session.active = None
         session.intake.stop()
         released = [] if active.recognition.outcome else active.recognition.cancel()
-        return [*released, Bill(self._record(session, active, ended_by))]
+        return [*released, Bill(session.meter.recognition(active, session.attributes, session.intake, ended_by))]
 
-    def _record(self, session: _Open, active: _Active, ended_by: str) -> RecognitionRecord:
-        recognition = active.recognition
-        outcome = recognition.outcome
-        best = outcome.alternatives[0] if outcome and outcome.alternatives else None
-        interpretation = best.interpretation if best else None
-        return RecognitionRecord(
-            session=session.attributes,
-            request_id=active.request_id,
-            logging_tag=recognition.parameters.logging_tag,
-            language=recognition.grammars[0].language,
-            grammars=tuple(grammar.uri for grammar in recognition.grammars),
-            matched_grammar=best.grammar_uri if best else "",
-            cause=outcome.cause if outcome else None,
-            ended_by=ended_by,
-            started_ms=round(active.began_wall * 1000),
-            listened_ms=round(recognition.position * 1000),
-            asr_model=outcome.asr_model if outcome else "",
-            confidence=interpretation.confidence if interpretation else 0.0,
-        )
+    def _end_session(self, ended_by: str) -> list[Effect]:
+        """The one place where a session ends, and so the one place that bills it."""
+        session = self._open
+        if session is None:
+            return []
+        effects = self._take_off(ended_by)
+        self._open = None
+        return [*effects, Bill(session.meter.session(session.attributes, self._wall_ms(), ended_by))]
 
     # Small things
+
+    def _wall_ms(self) -> int:
+        return round(self._setting.wall_time() * 1000)
 
     @property
     def _session(self) -> _Open:

@@ -3,7 +3,7 @@
 Owns lifetimes. Must not know messages or engines' insides.
 
 Theory of operation
- 1. The longest-lived is outermost: worker processes, then connections, then accepting.
+ 1. The longest-lived is outermost: the place of usage records, worker processes, then connections, then accepting.
  2. The first SIGTERM or SIGINT ends accepting at once. Idle sessions are closed; those in a recognition have until the
     deadline to hear its end, and are then cut off and billed. A second signal does not wait for the deadline.
  3. The ready line comes when the first connection can be served: engines loaded, socket listening.
@@ -14,6 +14,7 @@ import secrets
 import signal
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -32,10 +33,19 @@ from h2b.grammar.kinds import warm_up
 from h2b.language import language
 from h2b.model.errors import ConfigurationError
 from h2b.protocol.session import Setting
-from h2b.server.channel import Channel, WriteRecord
+from h2b.server.access import Access, open_access
+from h2b.server.channel import Channel, Machine, WriteRecord
+from h2b.server.fetch import with_fetching
 from h2b.server.grammars import WatchedGrammars
+from h2b.server.limits import Shared
 from h2b.server.log import log_record
+from h2b.server.metrics import Gauges, Metrics
+from h2b.server.notify import READY, STOPPING, managed, notify
+from h2b.server.operations import open_operations, raise_file_limit, statistics_of
 from h2b.server.scripts import open_scripts
+from h2b.server.telephone import Telephone, check_callers, open_telephone
+from h2b.server.tls import Tls, open_tls
+from h2b.server.usage import open_usage, reader_of, waiting_records
 from h2b.server.websocket import PATH, WebSocketServer
 
 _log = structlog.get_logger("h2b.server.app")
@@ -48,26 +58,36 @@ async def run(
     configuration: Configuration,
     announce: Announce,
     *,
-    write_record: WriteRecord = log_record,
+    write_record: WriteRecord | None = None,
     engine: str = DEFAULT_ENGINE,
     languages: Mapping[str, str] | None = None,
+    insecure: bool = False,
 ) -> None:
     """Serve until SIGTERM or SIGINT, with worker processes of our own. The main thread's business.
 
     Args:
+        write_record: where usage records go; by default to where the configuration says.
         engine, languages: see `open_pool`; by default the engines of this package, in the languages they can load.
+        insecure: see `open_access`.
 
     Raises:
-        ConfigurationError: a grammar preset or the address to listen on is wrong.
+        ConfigurationError: a grammar preset, the address to listen on, who may connect, the certificate or the place
+            of usage records is wrong.
         EngineError: the recogniser cannot be loaded.
     """
     if languages is None:
         languages = available_languages(configuration.asr.engine_options())
+    check_callers(configuration.mrcp, insecure=insecure)
+    access, tls = open_access(configuration, insecure=insecure), open_tls(configuration.tls)
+    raise_file_limit()
     setting = make_setting(configuration, languages)
     shutdown = trio.Event()
-    async with background_tasks() as tasks:
+    usage = open_usage(configuration.usage) if write_record is None else nullcontext(write_record)
+    async with usage as write, background_tasks() as tasks:
         loading = trio.CancelScope()
         await tasks.start(_obey_signals, shutdown, loading, tasks.cancel_scope)
+        if tls is not None or managed():
+            await tasks.start(_obey_hangups, tls)
         async with open_pool(configuration.asr, engine=engine, languages=languages) as pool:
             # While the workers load: no reader will have to build a language's tables between two frames.
             for code in (code for code, why_not in languages.items() if not why_not):
@@ -78,7 +98,8 @@ async def run(
             with loading:
                 await pool.ready()
             if not shutdown.is_set():
-                await serve(configuration, setting, pool, shutdown, announce=announce, write_record=write_record)
+                serving = partial(serve, announce=announce, write_record=write, access=access, tls=tls)
+                await serving(configuration, setting, pool, shutdown)
 
 
 async def serve(
@@ -89,36 +110,62 @@ async def serve(
     *,
     announce: Announce = lambda line: None,
     write_record: WriteRecord = log_record,
+    access: Access | None = None,
+    tls: Tls | None = None,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until `shutdown` is set and all is drained. `task_status` gets the URL clients connect to.
+
+    Args:
+        access: who may connect; everybody by default.
 
     Raises:
         ConfigurationError: the address cannot be listened on.
     """
     settings = configuration.server
-    grammars = WatchedGrammars(setting.registry, _folders(configuration))
+    grammars = WatchedGrammars(with_fetching(setting.registry, configuration.grammars), _folders(configuration))
     setting = evolve(setting, newest=lambda: grammars.registry)
-    listeners, url = await _listen(settings.websocket)
-    async with open_scripts() as scripts, trio.open_nursery() as connections:
-        websocket = WebSocketServer(
-            settings=settings,
-            open_channel=lambda: Channel(setting, recogniser, scripts, write_record, settings.event_queue),
-            draining=shutdown,
-            places=trio.Semaphore(settings.maximum_connections),
-        )
+    access, shared, places = access or Access(), Shared(configuration.limits), settings.maximum_connections
+    free = trio.Semaphore(places)
+    gauges = Gauges(
+        connections=lambda: places - free.value,
+        sessions=lambda: shared.sessions.total,
+        draining=shutdown.is_set,
+        pool=statistics_of(recogniser),
+        usage_spool=partial(waiting_records, write_record),
+    )
+    metrics = Metrics(gauges, setting.wall_time)
+    listeners, url = await _listen(settings.websocket, "wss" if tls else "ws")
+
+    def open_channel(tenant: str, machine: Machine | None = None) -> Channel:
+        own = evolve(setting, tenant=tenant)
+        return Channel(own, recogniser, scripts, write_record, settings.event_queue, machine, metrics.observer())
+
+    async with (
+        open_scripts() as scripts,
+        open_operations(settings.http, access, tls, metrics, places, reader_of(write_record)) as http_url,
+        open_telephone(configuration, setting, partial(open_channel, ""), shutdown, tls) as telephone,
+        trio.open_nursery() as connections,
+    ):
+        websocket = WebSocketServer(settings, open_channel, shutdown, free, access, shared, metrics, tls)
         async with trio.open_nursery() as accepting:
-            await accepting.start(
-                partial(trio.serve_listeners, websocket.serve_stream, listeners, handler_nursery=connections)
-            )
+            listening = partial(trio.serve_listeners, websocket.serve_stream, listeners, handler_nursery=connections)
+            await accepting.start(listening)
             accepting.start_soon(grammars.watch, configuration.grammars.reload_seconds)
             task_status.started(url)
-            announce(f"ready websocket={url}")
+            announce(_ready_line(url, http_url, telephone))
+            notify(READY)
             await shutdown.wait()
+            notify(STOPPING)
             accepting.cancel_scope.cancel()
         _log.info("draining", connections=len(connections.child_tasks), drain_s=settings.drain_s)
         connections.cancel_scope.deadline = trio.current_time() + settings.drain_s
     _log.info("stopped")
+
+
+def _ready_line(websocket: str, http: str, telephone: Telephone | None) -> str:
+    addresses = {"websocket": websocket, "http": http, **(telephone.addresses if telephone else {})}
+    return " ".join(["ready", *(f"{name}={address}" for name, address in addresses.items() if address)])
 
 
 def make_setting(configuration: Configuration, languages: Mapping[str, str]) -> Setting:
@@ -134,6 +181,7 @@ def make_setting(configuration: Configuration, languages: Mapping[str, str]) -> 
         make_channel_id=lambda prefix: prefix + secrets.token_hex(8),
         wall_time=time.time,
         version=h2b.__version__,
+        keep_transcripts=configuration.usage.keep_transcripts,
     )
 
 
@@ -143,7 +191,7 @@ def _folders(configuration: Configuration) -> list[Path]:
     return [Path(folder)] if folder else []
 
 
-async def _listen(address: str) -> tuple[list[trio.SocketListener], str]:
+async def _listen(address: str, scheme: str) -> tuple[list[trio.SocketListener], str]:
     """Sockets for an address, and the URL clients use."""
     host, port = parse_address(address)
     try:
@@ -156,7 +204,7 @@ async def _listen(address: str) -> tuple[list[trio.SocketListener], str]:
             await listener.aclose()
         del listeners[1:]
         port = listeners[0].socket.getsockname()[1]
-    return listeners, f"ws://{f'[{host}]' if ':' in host else host}:{port}{PATH}"
+    return listeners, f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{PATH}"
 
 
 async def _obey_signals(
@@ -173,3 +221,13 @@ async def _obey_signals(
                 everything.cancel()
             shutdown.set()
             loading.cancel()
+
+
+async def _obey_hangups(tls: Tls | None, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    """Read the certificate again at each SIGHUP, where there is one."""
+    with trio.open_signal_receiver(signal.SIGHUP) as signals:
+        task_status.started()
+        async for number in signals:
+            _log.info("signal", name=signal.Signals(number).name)
+            if tls is not None:
+                tls.reload()

@@ -10,6 +10,8 @@ Theory of operation
  3. What goes wrong with an answer of the recogniser goes wrong here, in `keep_time`: never in the recogniser's task.
  4. `abandon` ends it all, however it came to the end. Together with the machine, which gives up a recognition in one
     place only, it sees to it that each recognition is billed once.
+ 5. What follows a bill waits in `events` until the record is safe: who has seen the end of a recognition can rely on
+    its record. It waits `CONFIRM_S` at most, and nothing but the writing of events waits.
 """
 
 from collections import deque
@@ -19,35 +21,54 @@ from typing import Any, TypeAlias
 
 import structlog
 import trio
+from attrs import frozen
 
 from h2b.asr.base import Recogniser, Utterance, UtteranceRequest
+from h2b.grammar.registry import compile_grammar
 from h2b.model.errors import ClientError, EngineError, ScriptError
 from h2b.model.formats import FRAME_SECONDS, GrammarFormat
-from h2b.model.messages import Command, DefineGrammar, Event
+from h2b.model.messages import Command, DefineGrammar, Event, Recognize
 from h2b.model.results import Recognised
-from h2b.model.usage import RecognitionRecord
+from h2b.model.usage import UsageRecord
 from h2b.protocol.effects import Bill, Cancel, Decode, Effect, Evaluate, Feed, Listen, Send
+from h2b.protocol.grammarnames import inline_grammars
 from h2b.protocol.recognizer import Recognizer
 from h2b.protocol.session import Session, Setting, State
+from h2b.server.fetch import in_turn
 from h2b.server.log import record_fields
 from h2b.server.scripts import Results, Scripts
-from h2b.wire.mrcptext import MrcpEvent, MrcpResponse
+from h2b.wire.mrcptext import MrcpEvent, MrcpRequest, MrcpResponse
 
 _log = structlog.get_logger("h2b.server.channel")
 
-WriteRecord = Callable[[RecognitionRecord], None]
-"""Keeps one usage record for those who bill; must return at once."""
+WriteRecord = Callable[[UsageRecord], trio.Event | None]
+"""Keeps one usage record for those who bill; must return at once. The event is set when the record is safe; None says
+that there is nothing to wait for."""
 
+CONFIRM_S = 2.0
+"""Longest time that events wait for a record to be safe: a disk that hangs must not hang up calls."""
 
+Observe: TypeAlias = Callable[[Effect], None]
+"""Is shown each effect before it is performed, and never fails: for metrics."""
 Machine: TypeAlias = Session | Recognizer
 Message: TypeAlias = Event | MrcpResponse | MrcpEvent
 
 READING = trio.CapacityLimiter(2)
 """Grammars that are read at once, of all clients."""
+FETCHING = trio.CapacityLimiter(8)
+"""Those that other servers are asked about, beside them."""
 
 
 class ClientTooSlow(Exception):
     """The client does not read its events."""
+
+
+@frozen
+class Hold:
+    """What events wait for, and until when."""
+
+    safe: trio.Event
+    until: float
 
 
 class EventQueue:
@@ -55,15 +76,15 @@ class EventQueue:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._events: deque[Message] = deque()
+        self._events: deque[tuple[Message, Hold | None]] = deque()
         self._closed = False
         self._changed = trio.Event()
 
-    def put(self, event: Message) -> None:
-        """Add an event. Raises ClientTooSlow when the queue is full."""
+    def put(self, event: Message, hold: Hold | None = None) -> None:
+        """Add an event, which nobody gets before `hold` lets go of it. Raises ClientTooSlow when the queue is full."""
         if len(self._events) >= self._limit:
             raise ClientTooSlow
-        self._events.append(event)
+        self._events.append((event, hold))
         self._wake()
 
     def close(self) -> None:
@@ -77,7 +98,13 @@ class EventQueue:
             if self._closed:
                 return None
             await self._changed.wait()
-        event = self._events.popleft()
+        _, hold = self._events[0]
+        if hold is not None and not hold.safe.is_set():
+            with trio.move_on_at(hold.until):
+                await hold.safe.wait()
+            if not hold.safe.is_set():
+                _log.warning("record_late", waited_s=CONFIRM_S)
+        event, _ = self._events.popleft()
         self._wake()
         return event
 
@@ -102,14 +129,16 @@ class Channel:
         write_record: WriteRecord,
         event_queue: int,
         machine: Machine | None = None,
+        observe: Observe = lambda effect: None,
     ) -> None:
         """`machine` is the session's of another wire; by default it is one of its own, which speaks in events."""
         self.events = EventQueue(event_queue)
         self._session: Machine = machine or Session(setting)
-        self._registry = setting.registry
         self._recogniser = recogniser
         self._scripts = scripts
         self._write_record = write_record
+        self._observe = observe
+        self._hold: Hold | None = None
         self._utterances: dict[int, Utterance] = {}
         self._alarm = trio.CancelScope()
         self._failure: Exception | None = None
@@ -121,14 +150,41 @@ class Channel:
         """The channel id of the session at hand, empty between sessions."""
         return self._session.channel_id
 
+    @property
+    def recognising(self) -> bool:
+        """Whether audio is wanted: at other times it is dropped."""
+        return self._session.state is State.RECOGNITION
+
     # Inputs
 
-    async def read_ahead(self, command: Command) -> None:
+    async def read_ahead(self, command: Command | MrcpRequest) -> None:
         """Read a grammar that a client sends in a thread, where it may take its time: `receive` then finds it read."""
-        if isinstance(command, DefineGrammar) and command.format is not GrammarFormat.URI_LIST:
-            await trio.to_thread.run_sync(
-                self._registry.read_ahead, command.alias, command.body, command.format, limiter=READING
-            )
+        if isinstance(command, Recognize):
+            await self._compile(command)
+        sent = inline_grammars(command) if isinstance(command, MrcpRequest) else [command]
+        for each in sent:
+            if isinstance(each, DefineGrammar) and each.format is not GrammarFormat.URI_LIST:
+                await self._read_grammar(each)
+
+    async def _compile(self, command: Recognize) -> None:
+        """Compile what was long unused, or is a file that nobody asked for yet: a result must not wait for that."""
+        session = self._session
+        if isinstance(session, Recognizer) or session.state is not State.IDLE:
+            return
+        language = str(command.changes.get("speech_language", session.parameters.speech_language))
+        for grammar in session.registry.unready(command.grammars, language):
+            await trio.to_thread.run_sync(compile_grammar, grammar, limiter=READING)
+
+    async def _read_grammar(self, sent: DefineGrammar) -> None:
+        session = self._session.session if isinstance(self._session, Recognizer) else self._session
+        if session.state is not State.IDLE:
+            # It will be refused, and audio must not wait behind it.
+            return
+        read = partial(session.registry.read_ahead, sent.alias, sent.body, sent.format)
+        if not await trio.to_thread.run_sync(in_turn, read, limiter=READING):
+            fetch = partial(read, fetching=True)
+            # What a thread still fetches when the client is gone changes nothing.
+            await trio.to_thread.run_sync(in_turn, fetch, limiter=FETCHING, abandon_on_cancel=True)
 
     def receive(self, command: Any) -> None:
         """Carry out a command, of the type that the machine takes. Raises ClientTooSlow."""
@@ -145,6 +201,11 @@ class Channel:
         if not self._over:
             self._perform(self._session.receive_audio(chunk, trio.current_time()))
 
+    def receive_silence(self) -> None:
+        """Take 20 ms in which a client sent nothing, on a wire that keeps the time. Raises ClientTooSlow."""
+        if not self._over:
+            self._perform(self._session.receive_silence(trio.current_time()))
+
     def receive_key(self, key: str) -> None:
         """Take a key of 0 to 9, *, #, A to D. Raises ClientTooSlow."""
         if not self._over:
@@ -154,6 +215,18 @@ class Channel:
         """Let a recognition end, then take no more: `events` closes after its last event."""
         self._draining = True
         self._perform([])
+
+    def release(self) -> None:
+        """A client whose wire has no CLOSE ended its call in order: bill it as that."""
+        if isinstance(self._session, Recognizer) and not self._over:
+            self._over = True
+            self._perform(self._session.close(trio.current_time()))
+
+    def leave(self) -> None:
+        """The client left in order, on a wire that says so elsewhere: billed as that. Safe to call again."""
+        self._over = True
+        if isinstance(self._session, Recognizer):
+            self._perform(self._session.close(trio.current_time()))
 
     def abandon(self) -> None:
         """The end: release and bill what is still running. Safe to call again."""
@@ -198,9 +271,10 @@ class Channel:
         self._alarm.deadline = self._session.wake_at
 
     def _perform_one(self, effect: Effect) -> None:
+        self._observe(effect)
         match effect:
             case Send():
-                self.events.put(effect.event)
+                self.events.put(effect.event, self._hold)
             case Feed():
                 self._utterances[effect.utterance].feed(effect.samples)
             case Decode():
@@ -221,9 +295,11 @@ class Channel:
             case Bill():
                 self._bill(effect.record)
 
-    def _bill(self, record: RecognitionRecord) -> None:
+    def _bill(self, record: UsageRecord) -> None:
         try:
-            self._write_record(record)
+            safe = self._write_record(record)
+            # Records become safe in their order: the last one speaks for all.
+            self._hold = Hold(safe, trio.current_time() + CONFIRM_S) if safe is not None else None
         except Exception:
             # The log is then the only place left that knows.
             _log.exception("record_not_written", **record_fields(record))

@@ -3,7 +3,8 @@
 Owns the handshake, the frames and how a connection closes. Must not know what a command means. This is the only module
 that knows trio-websocket, except for the tests, which use its client.
 
-Close codes: 1001 the server shuts down; 1008 the client does not read; 1009 a message is too large; 1011 our fault.
+Close codes: 1001 the server shuts down; 1008 the client does not read, or takes more than `[limits]` allows; 1009 a
+message is too large; 1011 our fault. Compression (RFC 7692) is never agreed on: a message is as large as its frames.
 """
 
 import socket
@@ -12,12 +13,20 @@ from contextlib import ExitStack, suppress
 
 import structlog
 import trio
-from attrs import frozen
-from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
+from attrs import field, frozen
+from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, wrap_server_stream
 
+from h2b.access.keyset import IssuerUnreachable
+from h2b.access.tokens import TokenRefused
 from h2b.config import ServerSettings
-from h2b.model.messages import Event
+from h2b.model.errors import ConfigurationError, MethodFailed
+from h2b.model.formats import SAMPLE_RATE
+from h2b.model.messages import Event, Open
+from h2b.server.access import Access
 from h2b.server.channel import Channel, ClientTooSlow
+from h2b.server.limits import LINEAR_BYTES_PER_SECOND, Allowance, LimitExceeded, Shared
+from h2b.server.metrics import Metrics
+from h2b.server.tls import Tls
 from h2b.wire.json import Unreadable, decode, encode
 
 _log = structlog.get_logger("h2b.server.websocket")
@@ -46,16 +55,36 @@ TOO_SLOW = Ending(1008, "events are not being read")
 FAULT = Ending(1011, "internal error")
 
 
+class Refused(Exception):
+    """A client whose upgrade is refused with an HTTP status; `why` is the word for it in the metrics."""
+
+    def __init__(self, status: int, why: str, text: str, *headers: tuple[bytes, bytes]) -> None:
+        super().__init__(text)
+        self.status = status
+        self.why = why
+        self.text = text
+        self.headers = headers
+
+
+RETRY = (b"Retry-After", str(RETRY_AFTER_S).encode())
+AUTHENTICATE = (b"WWW-Authenticate", b'Bearer realm="h2b"')
+
+
 @frozen
 class WebSocketServer:
     """What every connection of one server shares."""
 
     settings: ServerSettings
-    open_channel: Callable[[], Channel]
+    open_channel: Callable[[str], Channel]
+    """Makes the channel of a tenant; the tenant is empty where everybody may connect."""
     draining: trio.Event
     """Set when the server shuts down."""
     places: trio.Semaphore
     """One for each connection that may be open."""
+    access: Access = field(factory=Access)
+    shared: Shared = field(factory=Shared)
+    metrics: Metrics = field(factory=Metrics)
+    tls: Tls | None = None
 
     async def serve_stream(self, stream: trio.SocketStream) -> None:
         """Serve one client until it leaves. Whatever goes wrong ends this connection and no other."""
@@ -68,49 +97,78 @@ class WebSocketServer:
             _log.exception("connection_failed")
 
     async def _serve(self, stream: trio.SocketStream) -> None:
+        wrapped: trio.abc.Stream = stream
+        if self.tls is not None:
+            wrapped = trio.SSLStream(stream, self.tls.context, server_side=True, https_compatible=True)
         async with trio.open_nursery() as machinery:
             with ExitStack() as permits:
-                websocket = await self._shake_hands(stream, machinery, permits)
-                if websocket is not None:
-                    await self._converse(websocket)
+                opened = await self._shake_hands(wrapped, machinery, permits, stream.socket.getpeername()[0])
+                if opened is not None:
+                    await self._converse(*opened)
             machinery.cancel_scope.cancel()
         await _linger(stream)
 
     async def _shake_hands(
-        self, stream: trio.SocketStream, machinery: trio.Nursery, permits: ExitStack
-    ) -> WebSocketConnection | None:
-        """The connection, with its place among `permits`; None for a client that is refused or too slow."""
+        self, stream: trio.abc.Stream, machinery: trio.Nursery, permits: ExitStack, address: str
+    ) -> tuple[WebSocketConnection, str] | None:
+        """The connection and its tenant, its place among `permits`; None for a client that is refused or too slow."""
         settings = self.settings
-        with trio.CancelScope(deadline=trio.current_time() + settings.handshake_s) as handshake:
-            machinery.start_soon(_cancel_after, self.draining, handshake)
+        crowded = not self.shared.addresses.add(address, self.shared.settings.connections_per_address)
+        if not crowded:
+            permits.callback(self.shared.addresses.remove, address)
+        scope = trio.CancelScope(deadline=trio.current_time() + settings.handshake_s)
+        with self.shared.handshakes.place(scope), scope:
+            machinery.start_soon(_cancel_after, self.draining, scope)
             request = await wrap_server_stream(
                 machinery, stream, settings.message_queue, settings.maximum_message_bytes
             )
-            if request.path.partition("?")[0] != PATH:
-                await request.reject(404, body=f"no such path, expected {PATH}\n".encode())
-                return None
             try:
-                self.places.acquire_nowait()
-            except trio.WouldBlock:
-                retry = [(b"Retry-After", str(RETRY_AFTER_S).encode())]
-                await request.reject(503, extra_headers=retry, body=b"too many connections\n")
+                tenant = await self._admit(request, permits, crowded)
+            except Refused as refused:
+                _log.info("client_refused", address=address, status=refused.status, reason=refused.text)
+                self.metrics.refused(refused.why)
+                await _reject(request, refused)
                 return None
-            permits.callback(self.places.release)
-            return await request.accept()
+            return await request.accept(), tenant
+        self.metrics.refused("handshake")
         return None
 
-    async def _converse(self, websocket: WebSocketConnection) -> None:
-        channel = self.open_channel()
+    async def _admit(self, request: WebSocketRequest, permits: ExitStack, crowded: bool) -> str:
+        """The tenant of a client that may connect. Raises Refused."""
+        if request.path.partition("?")[0] != PATH:
+            raise Refused(404, "path", f"no such path, expected {PATH}")
+        if crowded:
+            raise Refused(429, "address", "too many connections from your address", RETRY)
+        shown = [value for name, value in request.headers if name.lower() == b"authorization"]
+        try:
+            # Two of them are none: who put the other one in?
+            bearer = await self.access.bearer(shown[0].decode("latin-1") if len(shown) == 1 else "")
+        except TokenRefused as error:
+            raise Refused(401, "token", str(error), AUTHENTICATE) from error
+        except (IssuerUnreachable, ConfigurationError) as error:
+            _log.error("token_not_verified", reason=str(error))
+            raise Refused(503, "issuer", "tokens cannot be verified at the moment", RETRY) from error
+        try:
+            self.places.acquire_nowait()
+        except trio.WouldBlock:
+            raise Refused(503, "connections", "too many connections", RETRY) from None
+        permits.callback(self.places.release)
+        return bearer.tenant if bearer else ""
+
+    async def _converse(self, websocket: WebSocketConnection, tenant: str) -> None:
+        channel = self.open_channel(tenant)
+        allowance = Allowance(self.shared, tenant, trio.current_time())
         ending = SHUTTING_DOWN
         try:
-            ending = await self._run(websocket, channel)
+            ending = await self._run(websocket, channel, allowance)
         finally:
             # Also when the time for draining is over: the bill is written, the client is told.
             channel.abandon()
+            allowance.leave()
             with trio.CancelScope(deadline=trio.current_time() + CLOSE_S, shield=True):
                 await websocket.aclose(ending.code, ending.reason)
 
-    async def _run(self, websocket: WebSocketConnection, channel: Channel) -> Ending:
+    async def _run(self, websocket: WebSocketConnection, channel: Channel, allowance: Allowance) -> Ending:
         """Let the client and its channel talk; returns how it ended."""
         ending = SHUTTING_DOWN
         try:
@@ -118,28 +176,40 @@ class WebSocketServer:
                 nursery.start_soon(channel.keep_time)
                 nursery.start_soon(_write, websocket, channel, nursery.cancel_scope)
                 nursery.start_soon(_drain_after, self.draining, channel)
-                await _read(websocket, channel, self.settings.unread_s)
+                await _read(websocket, channel, allowance, self.settings.unread_s)
                 ending = LEFT
                 nursery.cancel_scope.cancel()
         except* ConnectionClosed:
             ending = LEFT
         except* ClientTooSlow:
             _log.warning("client_too_slow", channel_id=channel.id)
+            self.metrics.refused("unread")
             ending = TOO_SLOW
+        except* LimitExceeded as exceeded:
+            reason = str(exceeded.exceptions[0])
+            _log.warning("client_over_limit", channel_id=channel.id, reason=reason)
+            self.metrics.refused("limit")
+            ending = Ending(1008, reason)
         except* Exception:
             _log.exception("channel_failed", channel_id=channel.id)
             ending = FAULT
         return ending
 
 
-async def _read(websocket: WebSocketConnection, channel: Channel, unread_s: float) -> None:
+async def _read(websocket: WebSocketConnection, channel: Channel, allowance: Allowance, unread_s: float) -> None:
     """Hand over what the client sends until it leaves."""
     while True:
-        message = await websocket.get_message()
+        message: str | bytes = b""
+        with trio.move_on_at(allowance.deadline) as idling:
+            message = await websocket.get_message()
+        if idling.cancelled_caught:
+            raise allowance.overdue()
         if isinstance(message, bytes):
+            allowance.audio(len(message), trio.current_time())
             await _hear(channel, message)
         else:
-            await _obey(channel, message)
+            allowance.command(trio.current_time())
+            await _obey(channel, allowance, message)
         # A client that asks and does not read the answers waits for itself, not for anyone else.
         with trio.move_on_after(unread_s) as patience:
             await channel.events.room()
@@ -154,14 +224,21 @@ async def _hear(channel: Channel, audio: bytes) -> None:
         channel.receive_audio(audio[start : start + SLICE_BYTES])
 
 
-async def _obey(channel: Channel, text: str) -> None:
+async def _obey(channel: Channel, allowance: Allowance, text: str) -> None:
     try:
         command = decode(text)
     except Unreadable as unreadable:
         channel.refuse(unreadable.error, unreadable.request_id)
-    else:
-        await channel.read_ahead(command)
-        channel.receive(command)
+        return
+    opens = isinstance(command, Open) and not channel.id
+    no_place = allowance.may_open() if opens else ""
+    if no_place:
+        channel.refuse(MethodFailed(no_place), command.request_id)
+        return
+    await channel.read_ahead(command)
+    channel.receive(command)
+    width = command.audio_format.bytes_per_sample if isinstance(command, Open) else 0
+    allowance.follow(bool(channel.id), width * SAMPLE_RATE or LINEAR_BYTES_PER_SECOND, trio.current_time())
 
 
 async def _write(websocket: WebSocketConnection, channel: Channel, conversation: trio.CancelScope) -> None:
@@ -174,6 +251,13 @@ async def _write(websocket: WebSocketConnection, channel: Channel, conversation:
 async def _drain_after(event: trio.Event, channel: Channel) -> None:
     await event.wait()
     channel.drain()
+
+
+async def _reject(request: WebSocketRequest, refused: Refused) -> None:
+    """Answer an upgrade with an error and its text."""
+    body = f"{refused.text}\n".encode()
+    headers = [(b"Content-Type", b"text/plain; charset=utf-8"), (b"Content-Length", str(len(body)).encode())]
+    await request.reject(refused.status, extra_headers=[*headers, *refused.headers], body=body)
 
 
 async def _cancel_after(event: trio.Event, scope: trio.CancelScope) -> None:

@@ -80,6 +80,11 @@ class PlayoutBuffer:
         """The delay aimed at, in timestamp units."""
         return self._target
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing that came is still to be played."""
+        return not self._waiting
+
     def put(self, timestamp: int, payload: bytes, *, fresh: bool = False, overdue: int = 0) -> bool:
         """Store audio; False when its time is over, or nowhere near.
 

@@ -163,6 +163,11 @@ class RtpReceiver:
             cut=counts.cut + self._playout.cut,
         )
 
+    @property
+    def empty(self) -> bool:
+        """Whether all that came has been given out: the next span is silence."""
+        return self._playout.empty
+
     def announce(self, source: Address | None) -> None:
         """The caller gave a new address, by another offer: the next packet's is taken, from wherever."""
         self._announced = source

@@ -86,6 +86,7 @@ class DigestGuard:
         if (
             algorithm not in _HASHES
             or given.get("qop") != "auth"
+            or not nonce
             or not given.get("cnonce")
             or not _is_hexadecimal(count)
         ):

@@ -13,6 +13,8 @@ import trio
 from h2b.cli.client import connect
 from h2b.model.messages import Close, GetParams, Open, Recognize
 from h2b.model.names import EventName
+from h2b.usage.sqlite import SqliteStore
+from h2b.usage.store import RECOGNITIONS, Period
 from tests.cli.running import DIGITS, run
 
 PATIENCE_S = 120
@@ -65,7 +67,7 @@ async def test_a_server_serves_from_its_ready_line_to_the_signal(english):
             assert await process.wait() == 0
 
 
-async def test_a_signal_lets_an_active_recognition_end(english):
+async def test_a_signal_lets_an_active_recognition_end(english, state_folder):
     async with serving(english) as (process, line):
         async with connect(line.strip().partition("=")[2]) as client:
             await client.ask(Open)
@@ -75,6 +77,10 @@ async def test_a_signal_lets_an_active_recognition_end(english):
                 assert (await client.next_event()).name is EventName.RECOGNITION_COMPLETE
         with trio.fail_after(30):
             assert await process.wait() == 0
+    store = SqliteStore(state_folder / "h2b" / "usage.db", create=False)
+    *_, last = store.rows(RECOGNITIONS, Period(0, 2**60))
+    store.close()
+    assert (last["cause"], last["ended_by"]) == ("NO_INPUT_TIMEOUT", "result")
 
 
 @pytest.mark.parametrize(
@@ -95,6 +101,17 @@ def test_wrong_options_are_refused_in_one_line(arguments, line):
     result = run("serve", *arguments)
     assert result.exit_code == 2
     assert result.output == f"{line}\n"
+
+
+def test_others_are_not_let_near_without_clients(tmp_path):
+    path = tmp_path / "h2b.toml"
+    path.write_text('[access]\nstore = "access.db"\n')
+    result = run("serve", "--config", str(path), "--websocket", "0.0.0.0:0")
+    assert result.exit_code == 1
+    assert result.output == (
+        "h2b: websocket in [server]: anybody could use 0.0.0.0:0, for there are no clients: add one with "
+        "h2b clients add, or name an issuer in [access], or listen on 127.0.0.1, or say --insecure\n"
+    )
 
 
 def test_a_wrong_configuration_is_refused_in_one_line(tmp_path):

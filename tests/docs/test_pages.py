@@ -15,6 +15,7 @@ from h2b.config import parse_configuration
 from h2b.grammar.catalogue import PRESET_KEYS, load_preset
 from h2b.grammar.kinds import KINDS
 from h2b.model.errors import ConfigurationError
+from h2b.usage.tariff import parse_tariff
 from tests.docs.pages import PAGES, ROOT, SAMPLES, Block, anchors, blocks, links, name_of
 
 BEGIN, END = "<!-- generated: ", "<!-- end -->"
@@ -89,8 +90,10 @@ def test_every_block_of_json_is_a_frame_of_the_protocol(block: Block) -> None:
 
 
 @pytest.mark.parametrize("block", blocks("toml"), ids=lambda block: block.page)
-def test_every_block_of_toml_is_a_preset_or_a_configuration(block: Block) -> None:
-    if "type" in tomllib.loads(block.text):
+def test_every_block_of_toml_is_a_preset_a_tariff_or_a_configuration(block: Block) -> None:
+    if "unit_ms" in tomllib.loads(block.text):
+        parse_tariff(block.text)
+    elif "type" in tomllib.loads(block.text):
         assert block.text in {path.read_text("utf-8") for path in SAMPLES.rglob("*.toml")}
     else:
         parse_configuration(block.text, "h2b.toml")

@@ -18,6 +18,7 @@ from h2b.grammar.preset import Example
 from h2b.language import normalise
 from h2b.model.formats import SAMPLE_RATE
 from h2b.model.results import Hypothesis, MatchClass
+from h2b.usage.tariff import load_tariff
 from tests.docs.pages import ROOT, SAMPLES
 
 CALLER = str(files("h2b") / "demo" / "code.wav")
@@ -79,17 +80,15 @@ def test_the_tests_of_a_bot_pass() -> None:
     assert re.search(r"^3 passed", printed, re.MULTILINE), printed
 
 
-def test_accuracy_is_measured_on_a_manifest(tmp_path: Path) -> None:
-    manifest = tmp_path / "manifest.tsv"
-    row = ("code", CALLER, "en", "digits", "demo", "hello uh my code is four seven one two thanks")
-    manifest.write_text("id\tfile\tlanguage\tkind\tsource\ttranscript\n" + "\t".join(row) + "\n", "utf-8")
-    printed = run("docs/samples/measure_accuracy.py", str(manifest), "--session")
-    assert re.search(r"^en digits demo +1/1 +100\.0%", printed, re.MULTILINE), printed
-
-
 def test_the_configuration_names_the_folder_of_the_grammar() -> None:
     assert load_configuration(SAMPLES / "h2b.toml").grammars.folder == str(GRAMMARS)
     assert PRESET.source == str(GRAMMARS / "speech" / "membership.toml")
+
+
+def test_the_tariff_prices_started_units() -> None:
+    tariff = load_tariff(SAMPLES / "tariff.toml")
+    assert [tariff.units(time_ms) for time_ms in (0, 1, 15_000, 15_001)] == [0, 1, 1, 2]
+    assert tariff.shown(tariff.amount(1000)) == "4.00"
 
 
 @pytest.mark.parametrize("example", PRESET.examples, ids=lambda example: example.say)

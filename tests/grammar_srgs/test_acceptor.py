@@ -127,3 +127,36 @@ def test_a_grammar_larger_than_a_decoder_takes_is_refused(monkeypatch: pytest.Mo
     with pytest.raises(GrammarDefinitionError) as caught:
         acceptor_of(grammar)
     assert caught.value.reason == "grammar 'inline': larger than the decoder takes: more than 100 states"
+
+
+def test_a_long_list_repeated_is_counted_by_its_arcs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAXIMUM_ARCS", 1000)
+    with pytest.raises(GrammarDefinitionError, match="larger than the decoder takes: more than 1000 arcs"):
+        acceptor_of(grammar_of("$r = ((a | b | ab) <16>) <16>;"))
+
+
+def ways_multiplied(ways: int, deep: int) -> str:
+    """Rules that each begin with the next one in several ways."""
+    rules = [f"$r{n} = {' | '.join(f'$r{n + 1} w{way}' for way in range(ways))};" for n in range(deep)]
+    return "\n".join(("$r = $r0;", *rules, f"$r{deep} = a;"))
+
+
+def test_ways_to_begin_that_multiply_end_at_a_limit() -> None:
+    acceptor = acceptor_of(grammar_of(ways_multiplied(10, 15)))
+    with pytest.raises(GrammarDefinitionError, match="larger than the decoder takes: more than 200000 ways to go on"):
+        acceptor.arcs(acceptor.start())
+
+
+def test_many_optional_words_end_at_a_limit() -> None:
+    acceptor = acceptor_of(grammar_of(f"$r = {'[a] ' * 3000} b;"))
+    with pytest.raises(GrammarDefinitionError, match="ways to go on"):
+        accepts(acceptor, "a a b")
+
+
+def test_what_is_forgotten_is_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAXIMUM_CLOSED", 3)
+    acceptor = acceptor_of(grammar_of(ways_multiplied(3, 2)))
+    for _ in range(2):
+        for first, second in itertools.product(range(3), repeat=2):
+            assert accepts(acceptor, f"a w{first} w{second}")
+            assert not accepts(acceptor, f"a w{first}")

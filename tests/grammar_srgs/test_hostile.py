@@ -178,6 +178,11 @@ def laughs(count: int) -> str:
         (f"{ABNF}$r = a < {' ' * 1_000_000}x>;", "expected a repeat"),
         (f"{ABNF}{chr(10) * 3_000_000}", "no rules"),
         (f"{ABNF}$r = {'(' * 60}{'w ' * 20_000}{')!fr' * 60};", ""),
+        (f"{ABNF}$r = {'(' * 60}{'w | ' * 60_000}w{')!fr' * 60};", ""),
+        (f"{ABNF}// {'/** ' * 100_000}\n$r = a;", ""),
+        (f"{ABNF}$r = $<builtin:speech/date\nbuiltin:speech/boolean>;", "a URI stands on one line"),
+        (f"{XML}<rule id='r'><ruleref uri='builtin:x&#x2028;builtin:y'/></rule></grammar>", "a URI stands on one line"),
+        ("#ABNF 1.0;\nmode dtmf;\nroot $r;\n$r = 1 $<builtin:speech/date>;", "a grammar of keys refers to no"),
         (ABNF + "$r = $e0 " + " ".join(f"$e{n}<30>" for n in range(1999)) + ";"
          + "".join(f"$e{n} = $e{n - 1};" if n else "$e0 = $NULL;" for n in range(1999)), ""),
     ],

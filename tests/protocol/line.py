@@ -1,6 +1,7 @@
 """A telephone line for tests of the session machine: audio of tones, time of numbers, answers from a script."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from attrs import define, field
@@ -12,7 +13,7 @@ from h2b.model.messages import Close, Event, Open, Recognize, StartInputTimers, 
 from h2b.model.names import EventName
 from h2b.model.params import Parameters
 from h2b.model.results import Hypothesis, Recognised, Value
-from h2b.model.usage import RecognitionRecord
+from h2b.model.usage import RecognitionRecord, SessionRecord
 from h2b.protocol.effects import Bill, Cancel, Decode, Effect, Evaluate, Feed, Listen, Send
 from h2b.protocol.session import Session, Setting
 
@@ -46,6 +47,7 @@ class Line:
     now: float = 100.0
     events: list[tuple[float, Event]] = field(factory=list)
     records: list[RecognitionRecord] = field(factory=list)
+    sessions: list[SessionRecord] = field(factory=list)
     decodes: list[tuple[float, Decode]] = field(factory=list)
     fed: dict[int, float] = field(factory=dict)
     listened: dict[int, Listen] = field(factory=dict)
@@ -54,6 +56,8 @@ class Line:
     """Scripts to run; a test answers them."""
     unanswered: list[Decode] = field(factory=list)
     session: Session = field(init=False)
+    setting: dict[str, Any] = field(factory=dict)
+    """What differs from the setting of most tests."""
     _requests: int = 0
 
     def __attrs_post_init__(self) -> None:
@@ -64,6 +68,7 @@ class Line:
                 make_channel_id=lambda prefix: f"{prefix}0x1",
                 wall_time=lambda: 1_700_000_000.0,
                 version="test",
+                **self.setting,
             )
         )
 
@@ -121,7 +126,9 @@ class Line:
             match effect:
                 case Send(event):
                     self.events.append((self.now, event))
-                case Bill(record):
+                case Bill(SessionRecord() as session):
+                    self.sessions.append(session)
+                case Bill(RecognitionRecord() as record):
                     self.records.append(record)
                 case Listen():
                     self.listened[effect.utterance] = effect

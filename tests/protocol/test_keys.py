@@ -6,7 +6,9 @@ from h2b.model.causes import CompletionCause
 from h2b.model.formats import GrammarFormat
 from h2b.model.messages import DefineGrammar
 from h2b.model.names import EventName
+from h2b.model.params import Parameters
 from h2b.model.results import InputMode, Interpretation
+from h2b.protocol.keyentry import KeyEntry
 from tests.protocol.line import Line, silence, voice
 
 FOUR = "builtin:dtmf/digits?length=4"
@@ -147,3 +149,12 @@ def test_keys_outside_a_recognition_are_dropped() -> None:
     assert line.session.receive_key("1", line.now) == []
     line.open()
     assert line.session.receive_key("1", line.now) == []
+
+
+def test_the_first_key_keeps_its_time_though_it_was_the_very_beginning() -> None:
+    line = line_with(FOUR)
+    grammars = line.session.registry.activate_all([FOUR], "en")
+    entry = KeyEntry(Parameters(), grammars)
+    entry.press("4", 0.0)
+    entry.press("7", 3.0)
+    assert (entry.first_at, entry.last_at) == (0.0, 3.0)

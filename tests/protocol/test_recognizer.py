@@ -235,6 +235,8 @@ def test_every_vendors_prefix_of_a_builtin_grammar_is_taken(uri: str) -> None:
         ("START-INPUT-TIMERS", "", {}, 402, ""),
         ("GET-RESULT", "", {}, 402, ""),
         ("INTERPRET", DIGITS, {"Content_Type": URIS}, 406, ""),
+        ("INTERPRET", "", {"Content_Type": URIS, "Interpret_Text": "yes"}, 406, ""),
+        ("INTERPRET", "\r\n", {"Content_Type": URIS, "Interpret_Text": "yes"}, 406, ""),
         ("START-PHRASE-ENROLLMENT", "", {}, 401, ""),
     ],
 )
@@ -317,6 +319,26 @@ def test_one_that_may_be_cancelled_makes_way() -> None:
     assert cause(call.completion(1)) == "011 cancelled"
     call.speak()
     assert cause(call.completion(2)) == "000 success"
+
+
+def test_one_that_made_way_is_told_and_billed_though_the_next_cannot_start() -> None:
+    call = Call()
+    call.recognize(Cancel_If_Queue="true")
+    assert call.recognize("session:nothing").status == Status.METHOD_FAILED
+    assert cause(call.completion(1)) == "011 cancelled"
+    assert len(call.records) == 1
+    assert call.recognize().state is RequestState.IN_PROGRESS
+
+
+@pytest.mark.parametrize("method", ["SET-PARAMS", "GET-PARAMS", "GET-RESULT", "STOP", "INTERPRET"])
+def test_a_timer_that_is_due_fires_before_the_request_that_comes_with_it(method: str) -> None:
+    call = Call()
+    call.recognize(No_Input_Timeout="1000")
+    call.now += 5
+    call.request(method)
+    assert cause(call.completion(1)) == "002 no-input-timeout"
+    assert len(call.records) == 1
+    assert call.recognize().state is RequestState.IN_PROGRESS
 
 
 def test_a_failure_cancels_those_that_wait() -> None:

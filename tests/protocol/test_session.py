@@ -1,5 +1,7 @@
 """Commands and states: what is allowed when, what is inherited, what is billed."""
 
+from itertools import count
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +20,7 @@ from h2b.model.messages import (
     Stop,
 )
 from h2b.model.names import EventName
+from h2b.model.usage import RecognitionRecord, SessionAttributes
 from h2b.protocol.session import ALLOWED, State
 from tests.protocol.line import Line, silence, voice, words
 
@@ -252,6 +255,98 @@ def test_stop_ends_without_a_completion() -> None:
 def test_open_makes_the_channel_id_of_the_prefix() -> None:
     line = Line()
     assert line.open(channel_prefix="acme").channel_id == "acme0x1"
+
+
+def a_record(line: Line) -> RecognitionRecord:
+    (record,) = line.records
+    return record
+
+
+def test_a_record_tells_whose_recognition_it_was_and_all_that_came_of_it() -> None:
+    ids = (f"id{number}" for number in count(1))
+    setting = {"tenant": "north", "wire": "mrcp", "make_record_id": lambda: next(ids)}
+    line = Line(setting=setting, answers=lambda seconds: words("one two six", 0.75))
+    line.open(custom_id="acme", session_id="s1")
+    line.command(DefineGrammar, alias="pin", body=f"{DIGITS}?length=3")
+    line.recognize("builtin:speech/boolean", "session:pin", logging_tag="step-2")
+    line.stream(silence(1) + voice(1) + silence(2))
+    line.close()
+    assert a_record(line) == RecognitionRecord(
+        record_id="id2",
+        tenant="north",
+        wire="mrcp",
+        session=SessionAttributes(channel_id="0x1", custom_id="acme", session_id="s1"),
+        request_id=3,
+        logging_tag="step-2",
+        language="en",
+        grammars=("builtin:speech/boolean", "session:pin"),
+        matched_grammar="session:pin",
+        cause=CompletionCause.SUCCESS,
+        ended_by="result",
+        started_ms=1_700_000_000_000,
+        listened_ms=a_record(line).listened_ms,
+        billed_ms=a_record(line).listened_ms,
+        asr_model="script",
+        confidence=a_record(line).confidence,
+        version="test",
+    )
+    assert a_record(line).listened_ms == pytest.approx(2800, abs=60)
+
+
+@pytest.mark.parametrize(("keep", "kept"), [(False, (None, None)), (True, ("one two six", "126"))])
+def test_what_was_said_is_in_the_record_only_where_it_is_kept(keep: bool, kept: tuple[str | None, str | None]) -> None:
+    line = Line(setting={"keep_transcripts": keep})
+    line.open()
+    line.recognize(f"{DIGITS}?length=3")
+    line.stream(silence(0.5) + voice(1) + silence(1.5))
+    assert (a_record(line).transcript, a_record(line).value) == kept
+
+
+def test_silence_for_a_client_that_sends_nothing_is_listened_to_and_not_billed() -> None:
+    line = Line()
+    line.open()
+    line.recognize(no_input_timeout=5000)
+    line.stream(silence(1.01))
+    line.wait(1.0)
+    line.stream(silence(0.5))
+    line.wait(5.0)
+    assert line.completion.cause is CompletionCause.NO_INPUT_TIMEOUT
+    assert (a_record(line).listened_ms, a_record(line).billed_ms) == (5000, 1510)
+
+
+def test_a_client_that_never_sends_is_not_billed() -> None:
+    line = Line()
+    line.open()
+    line.recognize(no_input_timeout=3000)
+    line.wait(4.0)
+    assert (a_record(line).listened_ms, a_record(line).billed_ms) == (3000, 0)
+
+
+@pytest.mark.parametrize(("how", "ended_by"), [("close", "close"), ("gone", "disconnect")])
+def test_a_session_is_billed_once_with_the_sums_of_its_recognitions(how: str, ended_by: str) -> None:
+    line = Line(setting={"tenant": "north"})
+    line.open(custom_id="acme")
+    for seconds in (0.5, 1.0):
+        line.recognize()
+        line.stream(silence(seconds))
+        line.stop()
+    line.recognize()
+    line.stream(silence(0.25))
+    assert line.sessions == []
+    if how == "close":
+        line.close()
+    line.perform(line.session.abandon())
+    line.perform(line.session.abandon())
+    (session,) = line.sessions
+    assert (session.ended_by, session.tenant, session.session.custom_id) == (ended_by, "north", "acme")
+    assert [record.billed_ms for record in line.records] == [500, 1000, 240]
+    assert (session.recognitions, session.listened_ms, session.billed_ms) == (3, 1740, 1740)
+
+
+def test_a_connection_without_a_session_is_not_billed() -> None:
+    line = Line()
+    line.perform(line.session.abandon())
+    assert (line.records, line.sessions) == ([], [])
 
 
 AUDIO = {

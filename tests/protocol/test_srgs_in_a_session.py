@@ -1,13 +1,16 @@
 """Grammars that a client sends: defined, recognised by alias or rule, evaluated by scripts."""
 
+import time
+
 import pytest
 
+from h2b.grammar.registry import compile_grammar
 from h2b.model.causes import CompletionCause
 from h2b.model.errors import ScriptError
 from h2b.model.formats import GrammarFormat
 from h2b.model.messages import DefineGrammar, SetParams
 from h2b.model.names import EventName
-from tests.protocol.line import Line, silence, voice, words
+from tests.protocol.line import REGISTRY, Line, silence, voice, words
 
 HEAD = '<grammar xmlns="http://www.w3.org/2001/06/grammar" version="1.0"'
 MENU = f"""{HEAD} xml:lang="en-US" root="menu" tag-format="semantics/1.0-literals">
@@ -178,6 +181,30 @@ def test_a_script_that_fails_ends_the_recognition_with_its_error() -> None:
     assert len(line.records) == 1
 
 
+def test_a_script_that_fails_before_the_end_of_an_utterance_changes_nothing() -> None:
+    line = answering("pizza")
+    define(line, COUNTED)
+    line.recognize("session:menu")
+    line.stream(silence(0.5) + voice(1) + silence(0.5))
+    line.evaluated(line.evaluations[0], ScriptError("ReferenceError: x is not defined"))
+    assert EventName.RECOGNITION_COMPLETE not in line.names()
+    line.stream(voice(1) + silence(3))
+    line.evaluated(line.evaluations[-1], 7)
+    assert line.completion.result.best.interpretation.value == 7
+    assert len(line.records) == 1
+
+
+def test_keys_answer_though_a_script_failed_on_what_was_said_before() -> None:
+    line = answering("pizza")
+    define(line, COUNTED)
+    line.recognize("session:menu", "builtin:dtmf/digits?length=2")
+    line.stream(silence(0.5) + voice(1) + silence(0.5))
+    line.evaluated(line.evaluations[0], ScriptError("ReferenceError: x is not defined"))
+    line.press("47")
+    assert line.completion.cause is CompletionCause.SUCCESS
+    assert line.completion.result.best.interpretation.value == "47"
+
+
 def test_results_that_nobody_waits_for_any_more_change_nothing() -> None:
     line = answering("pizza")
     define(line, COUNTED)
@@ -192,6 +219,21 @@ def test_results_that_nobody_waits_for_any_more_change_nothing() -> None:
     assert line.names().count(EventName.RECOGNITION_COMPLETE) == 1
 
 
+def test_many_grammars_and_hypotheses_share_one_budget() -> None:
+    inner = "<item repeat='0-'>" * 8 + "a" + "</item>" * 8
+    text = f'{HEAD} xml:lang="en" root="r"><rule id="r"><item repeat="1-">{inner}</item> b</rule></grammar>'
+    line = Line(answers=lambda seconds: words(" ".join(["a"] * 90)))
+    line.open()
+    names = [f"g{number}" for number in range(16)]
+    for name in names:
+        assert define(line, text, name) is EventName.GRAMMAR_DEFINED
+    line.recognize(*(f"session:{name}" for name in names))
+    began = time.process_time()
+    line.stream(silence(0.5) + voice(1) + silence(6))
+    assert line.completion.cause in (CompletionCause.ERROR, CompletionCause.NO_MATCH, CompletionCause.PARTIAL_MATCH)
+    assert time.process_time() - began < 5
+
+
 def test_matching_that_takes_too_long_ends_the_recognition_with_its_reason() -> None:
     nested = "".join(f'<rule id="r{n}"><item repeat="0-">a<ruleref uri="#r{n + 1}"/></item></rule>' for n in range(300))
     text = f'{HEAD} xml:lang="en" root="r0">{nested}<rule id="r300">a</rule></grammar>'
@@ -202,3 +244,13 @@ def test_matching_that_takes_too_long_ends_the_recognition_with_its_reason() -> 
     line.stream(silence(0.5) + voice(1) + silence(6))
     assert line.completion.cause is CompletionCause.ERROR
     assert "deeper than" in line.completion.reason or "steps" in line.completion.reason
+
+
+def test_only_grammars_that_are_not_ready_are_compiled_ahead() -> None:
+    registry = REGISTRY.define("rare", MENU.replace("a pizza", "a rare pizza"), GrammarFormat.SRGS_XML)
+    uris = ["builtin:speech/boolean", "session:rare"]
+    (grammar,) = registry.unready(uris, "en")
+    assert grammar.uri == "session:rare"
+    compile_grammar(grammar)
+    assert registry.unready(uris, "en") == []
+    assert registry.unready(["session:nothing", "builtin:nothing", "nonsense"], "en") == []

@@ -5,6 +5,7 @@ import sys
 import trio
 
 from h2b.config import AsrSettings, Configuration, LogSettings, ServerSettings
+from h2b.model.usage import RecognitionRecord, UsageRecord
 from h2b.server.app import run
 from h2b.server.log import configure_log
 
@@ -14,6 +15,11 @@ def tell(line: object) -> None:
     sys.stdout.flush()
 
 
+def tell_record(record: UsageRecord) -> None:
+    if isinstance(record, RecognitionRecord):
+        tell(f"billed {record.ended_by}")
+
+
 configure_log(LogSettings(format="json"))
 trio.run(
     lambda: run(
@@ -21,7 +27,7 @@ trio.run(
             server=ServerSettings(websocket="127.0.0.1:0", drain_s=float(sys.argv[2])), asr=AsrSettings(workers=1)
         ),
         tell,
-        write_record=lambda record: tell(f"billed {record.ended_by}"),
+        write_record=tell_record,
         engine=sys.argv[1],
         languages={"en": "", "fr": ""},
     )

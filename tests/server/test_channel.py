@@ -8,6 +8,7 @@ import trio
 import trio.testing
 from attrs import evolve
 from sound import UTTERANCE, silence, vowel
+from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from h2b.asr.scripted import ScriptedRecogniser, open_scripted
@@ -17,9 +18,9 @@ from h2b.model.formats import FRAME_SECONDS
 from h2b.model.messages import Close, Event, GetParams, Open, Recognize, SetParams, StartInputTimers, Stop
 from h2b.model.names import EventName
 from h2b.model.results import Hypothesis
-from h2b.model.usage import RecognitionRecord
+from h2b.model.usage import RecognitionRecord, UsageRecord
 from h2b.protocol.session import Setting
-from h2b.server.channel import Channel, ClientTooSlow, EventQueue
+from h2b.server.channel import CONFIRM_S, Channel, ClientTooSlow, EventQueue
 from h2b.server.scripts import Results, Scripts
 
 YES = "builtin:speech/boolean"
@@ -79,12 +80,22 @@ class Client:
             self.channel.receive_audio(audio[320 * number : 320 * (number + 1)])
 
 
+def keeping(records: list[RecognitionRecord]) -> Callable[[UsageRecord], None]:
+    """Keeps what recognitions leave; sessions' records are of no interest here."""
+
+    def keep(record: UsageRecord) -> None:
+        if isinstance(record, RecognitionRecord):
+            records.append(record)
+
+    return keep
+
+
 @asynccontextmanager
 async def a_client(
     setting: Setting, recogniser: ScriptedRecogniser, event_queue: int = 64, scripts: Scripts | None = None
 ) -> AsyncIterator[Client]:
     records: list[RecognitionRecord] = []
-    channel = Channel(setting, recogniser, scripts or NoScripts(), records.append, event_queue)
+    channel = Channel(setting, recogniser, scripts or NoScripts(), keeping(records), event_queue)
     client = Client(channel, records)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(channel.keep_time)
@@ -216,7 +227,7 @@ async def test_each_recognition_is_billed_once_however_it_ends(
 async def test_a_record_that_cannot_be_written_takes_nothing_from_the_client(
     setting: Setting, autojump_clock: MockClock
 ) -> None:
-    def fail(record: RecognitionRecord) -> None:
+    def fail(record: UsageRecord) -> None:
         raise OSError("disk full")
 
     channel = Channel(setting, ScriptedRecogniser(), NoScripts(), fail, 64)
@@ -229,11 +240,67 @@ async def test_a_record_that_cannot_be_written_takes_nothing_from_the_client(
     assert client.names == [OPENED, IN_PROGRESS, STOPPED]
 
 
+class SlowDisk:
+    """Records are safe when the test says so."""
+
+    def __init__(self) -> None:
+        self.waiting: list[trio.Event] = []
+
+    def write(self, record: UsageRecord) -> trio.Event:
+        self.waiting.append(trio.Event())
+        return self.waiting[-1]
+
+
+async def a_stopped_client(setting: Setting, disk: SlowDisk, nursery: trio.Nursery) -> Client:
+    """A client whose recognition is over, and whose record is on its way to the disk."""
+    channel = Channel(setting, ScriptedRecogniser(), NoScripts(), disk.write, 64)
+    client = Client(channel, [])
+    nursery.start_soon(client.collect)
+    client.open()
+    client.recognize()
+    await client.until(IN_PROGRESS)
+    channel.receive(Stop(request_id=3))
+    channel.receive(GetParams(request_id=4))
+    await trio.testing.wait_all_tasks_blocked()
+    return client
+
+
+async def test_the_end_of_a_recognition_is_told_when_its_record_is_safe(
+    setting: Setting, autojump_clock: MockClock
+) -> None:
+    disk = SlowDisk()
+    async with trio.open_nursery() as nursery:
+        client = await a_stopped_client(setting, disk, nursery)
+        assert client.names == [OPENED, IN_PROGRESS]
+        await trio.sleep(1.5)
+        disk.waiting[0].set()
+        time, _ = await client.until(EventName.DEFAULT_PARAMS)
+        nursery.cancel_scope.cancel()
+    assert time == 1.5
+    assert client.names == [OPENED, IN_PROGRESS, STOPPED, EventName.DEFAULT_PARAMS]
+
+
+async def test_a_disk_that_hangs_delays_the_end_of_a_recognition_once(
+    setting: Setting, autojump_clock: MockClock
+) -> None:
+    disk = SlowDisk()
+    with capture_logs() as logs:
+        async with trio.open_nursery() as nursery:
+            client = await a_stopped_client(setting, disk, nursery)
+            time, _ = await client.until(STOPPED)
+            assert time == CONFIRM_S
+            client.channel.receive(SetParams(request_id=5, changes={}))
+            time, _ = await client.until(EventName.PARAMS_SET)
+            assert time == CONFIRM_S
+            nursery.cancel_scope.cancel()
+    assert {line["event"] for line in logs} == {"record_late"}
+
+
 async def test_what_an_answer_breaks_ends_its_own_channel_only(setting: Setting, autojump_clock: MockClock) -> None:
     nonsense = Hypothesis(transcript=None, confidence=1.0)  # type: ignore[arg-type]  # no session can take it
     recogniser = ScriptedRecogniser([nonsense])
     records: list[RecognitionRecord] = []
-    channel = Channel(setting, recogniser, NoScripts(), records.append, 64)
+    channel = Channel(setting, recogniser, NoScripts(), keeping(records), 64)
     client = Client(channel, records)
     client.open()
     client.recognize()
@@ -247,7 +314,7 @@ async def test_what_an_answer_breaks_ends_its_own_channel_only(setting: Setting,
 
 async def test_a_client_that_reads_nothing_is_given_up_when_its_queue_is_full(setting: Setting) -> None:
     records: list[RecognitionRecord] = []
-    channel = Channel(setting, ScriptedRecogniser(), NoScripts(), records.append, 10)
+    channel = Channel(setting, ScriptedRecogniser(), NoScripts(), keeping(records), 10)
     channel.receive(Open(request_id=1))
     channel.receive(Recognize(request_id=2, grammars=(YES,)))
     for _ in range(8):
@@ -263,7 +330,7 @@ async def test_a_client_that_reads_nothing_is_given_up_when_its_queue_is_full(se
 async def test_a_recognition_whose_first_event_finds_no_room_is_billed_and_leaves_nothing(setting: Setting) -> None:
     records: list[RecognitionRecord] = []
     recogniser = ScriptedRecogniser()
-    channel = Channel(setting, recogniser, NoScripts(), records.append, 1)
+    channel = Channel(setting, recogniser, NoScripts(), keeping(records), 1)
     channel.receive(Open(request_id=1))
     with pytest.raises(ClientTooSlow):
         channel.receive(Recognize(request_id=2, grammars=(YES,)))

@@ -18,7 +18,7 @@ from wsclient import a_client
 from h2b.asr.pool import open_pool
 from h2b.config import AsrSettings, Configuration, ServerSettings
 from h2b.model.causes import CompletionCause
-from h2b.model.usage import RecognitionRecord
+from h2b.model.usage import RecognitionRecord, UsageRecord
 from h2b.protocol.session import Setting
 from h2b.server.app import serve
 
@@ -46,6 +46,11 @@ async def a_server(setting: Setting, records: list[RecognitionRecord]) -> AsyncI
     """The URL of a server with one worker process."""
     configuration = Configuration(server=ServerSettings(websocket="127.0.0.1:0"))
     shutdown = trio.Event()
+
+    def keep(record: UsageRecord) -> None:
+        if isinstance(record, RecognitionRecord):
+            records.append(record)
+
     with trio.fail_after(LIMIT_S):
         async with (
             open_pool(AsrSettings(workers=1), engine="telling_engine:load") as pool,
@@ -54,9 +59,7 @@ async def a_server(setting: Setting, records: list[RecognitionRecord]) -> AsyncI
             await pool.ready()
 
             async def run(task_status: trio.TaskStatus[str]) -> None:
-                await serve(
-                    configuration, setting, pool, shutdown, write_record=records.append, task_status=task_status
-                )
+                await serve(configuration, setting, pool, shutdown, write_record=keep, task_status=task_status)
 
             yield await nursery.start(run)
             shutdown.set()

@@ -20,7 +20,7 @@ from h2b.asr.scripted import ScriptedRecogniser, open_scripted
 from h2b.config import Configuration, ServerSettings
 from h2b.model.errors import ConfigurationError
 from h2b.model.results import Hypothesis
-from h2b.model.usage import RecognitionRecord
+from h2b.model.usage import RecognitionRecord, SessionRecord, UsageRecord
 from h2b.protocol.session import Setting
 from h2b.server.app import serve
 
@@ -36,6 +36,13 @@ class Running:
     records: list[RecognitionRecord] = field(factory=list)
     announced: list[str] = field(factory=list)
     ended: trio.Event = field(factory=trio.Event)
+    sessions: list[SessionRecord] = field(factory=list)
+
+    def keep(self, record: UsageRecord) -> None:
+        if isinstance(record, SessionRecord):
+            self.sessions.append(record)
+        else:
+            self.records.append(record)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -55,7 +62,7 @@ async def a_server(setting: Setting, recogniser: Recogniser | None = None, **set
             recogniser or ScriptedRecogniser(),
             running.shutdown,
             announce=running.announced.append,
-            write_record=running.records.append,
+            write_record=running.keep,
             task_status=task_status,
         )
         running.ended.set()

@@ -71,10 +71,10 @@ class Client:
 
 
 @asynccontextmanager
-async def a_client(url: str) -> AsyncIterator[Client]:
+async def a_client(url: str, headers: list[tuple[bytes, bytes]] | None = None) -> AsyncIterator[Client]:
     stream = await trio.open_tcp_stream(*address_of(url))
     # The library does not close the stream of a client whose server closed first.
     async with stream, background_tasks() as machinery:
-        websocket = await wrap_client_stream(machinery, stream, "localhost", "/bots")
+        websocket = await wrap_client_stream(machinery, stream, "localhost", "/bots", extra_headers=headers)
         yield Client(websocket, stream)
         await websocket.aclose()

@@ -9,7 +9,8 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
+from itertools import count
 
 from attrs import define, evolve, field
 
@@ -52,8 +53,16 @@ SRGS = "srgs"
 SCRIPTS = ("semantics/1.0", "semantics/1.0.2006")
 MAXIMUM_COMPILED = 100
 """Grammars kept compiled, most recently used."""
+MAXIMUM_COMPILED_PARTS = 500_000
+"""Of all of them together, at somewhat less than a kilobyte each."""
+MAXIMUM_REMEMBERED = 100
+"""Characters of a token whose ways to be written are remembered."""
 MAXIMUM_WORDS = 100
 """Of an utterance: no grammar is answered with more, and matching costs grow with them."""
+MAXIMUM_TRIES = 500
+"""Of parts of an utterance as answers to builtin grammars: some take milliseconds, and nobody is heard meanwhile."""
+MAXIMUM_BUILTIN_WORDS = 30
+"""Of such a part, where nothing but trying tells where it can end."""
 SMALL_NUMBERS = 100
 """Numbers below it may be written in digits by a recogniser where the grammar has the words."""
 
@@ -66,6 +75,8 @@ class _Compiled:
     root: str
     """Key of the rule that is recognised."""
     scripts: bool
+    size: int
+    """Parts of the grammar."""
     spoken: Language
     builtins: Mapping[str, tuple[Kind, Arguments]]
     _acceptor: Acceptor | None = None
@@ -101,35 +112,44 @@ class _Compiled:
     def find(self, words: Sequence[str]) -> list[Found]:
         if self.grammar.dtmf or not words or len(words) > MAXIMUM_WORDS:
             return []
-        partial = False
+        can_continue = False
+        tries = count(1)
         for reading in _readings(words, self.spoken):
-            found = match(self.grammar, reading, self.root.rpartition("#")[2], self._builtin)
+            found = match(self.grammar, reading, self.root.rpartition("#")[2], partial(self._builtin, tries))
             if found.parse is not None:
                 return [self._found(found.parse)]
-            partial = partial or found.progress is Progress.CAN_CONTINUE
-        return [Found(value=" ".join(words), complete=False)] if partial else []
+            can_continue = can_continue or found.progress is Progress.CAN_CONTINUE
+        return [Found(value=" ".join(words), complete=False)] if can_continue else []
 
     def find_keys(self, keys: str) -> tuple[Found | None, bool]:
         found = match_keys(self.grammar, keys, self.root.rpartition("#")[2])
         if found.parse is not None:
             return self._found(found.parse), found.extensible
-        partial = found.progress is Progress.CAN_CONTINUE
-        return Found(value=keys, complete=False) if partial else None, partial
+        can_continue = found.progress is Progress.CAN_CONTINUE
+        return Found(value=keys, complete=False) if can_continue else None, can_continue
 
     def _found(self, parse: Parse) -> Found:
         if self.scripts:
             return Found(value="", script=program_of(parse, self.grammar))
         return Found(value=literal_value(parse))
 
-    def _builtin(self, uri: str, words: Sequence[str], at: int) -> Iterator[tuple[int, Value]]:
+    def _builtin(self, tries: Iterator[int], uri: str, words: Sequence[str], at: int) -> Iterator[tuple[int, Value]]:
         """Where a builtin grammar that is referred to can end, and its value there; the longest first."""
         kind, arguments = self.builtins[uri]
         acceptor = self._builtin_acceptor(uri)
-        ends = range(at + 1, len(words) + 1) if acceptor is None else accepted_ends(acceptor, words, at)
+        furthest = min(at + MAXIMUM_BUILTIN_WORDS, len(words))
+        ends = range(at + 1, furthest + 1) if acceptor is None else accepted_ends(acceptor, words, at)
         for end in sorted(ends, reverse=True):
+            if next(tries) > MAXIMUM_TRIES:
+                why = f"'{uri[:200]}' was tried on more than {MAXIMUM_TRIES} parts of what was said"
+                raise GrammarDefinitionError(self.grammar.uri, why)
             found = kind.find(words[at:end], arguments, self.spoken)
             if found and found[0].complete:
                 yield end, found[0].value
+
+
+def _key(arguments: Arguments, language: Language) -> tuple[str, str, str, str]:
+    return str(arguments[DOCUMENTS]), str(arguments[ROOT]), str(arguments.get(BUILTINS, "{}")), language.code
 
 
 class Silence:
@@ -170,26 +190,40 @@ class Srgs:
         """What the keys pressed so far mean to a grammar of mode dtmf, and whether more of them could belong to it."""
         return self._get(arguments, language).find_keys(keys)
 
+    def is_ready(self, arguments: Arguments, language: Language) -> bool:
+        """Whether a match would begin at once: a large grammar takes a second or two to compile."""
+        with self._lock:
+            return _key(arguments, language) in self._compiled
+
     def _get(self, arguments: Arguments, language: Language) -> _Compiled:
-        packed, root = str(arguments[DOCUMENTS]), str(arguments[ROOT])
-        builtins = str(arguments.get(BUILTINS, "{}"))
-        key = (packed, root, builtins, language.code)
+        key = packed, root, builtins, _ = _key(arguments, language)
         with self._lock:
             compiled = self._compiled.get(key)
+            alike = compiled or self._with_another_root(packed, language)
         if compiled is None:
             # Outside the lock: a grammar that takes long to read holds up no other thread.
-            compiled = self._compile(packed, root, builtins, language)
+            grammar = alike.grammar if alike else _with_words_of(Documents.unpacked(packed).load(), language)
+            compiled = self._compile(grammar, root, builtins, language)
         with self._lock:
             self._compiled[key] = compiled
             self._compiled.move_to_end(key)
-            if len(self._compiled) > MAXIMUM_COMPILED:
+            while len(self._compiled) > 1 and self._keeps_too_much():
                 self._compiled.popitem(last=False)
         return compiled
 
-    def _compile(self, packed: str, root: str, builtins: str, spoken: Language) -> _Compiled:
-        grammar = Documents.unpacked(packed).load()
+    def _keeps_too_much(self) -> bool:
+        sizes = {id(compiled.grammar): compiled.size for compiled in self._compiled.values()}
+        return len(self._compiled) > MAXIMUM_COMPILED or sum(sizes.values()) > MAXIMUM_COMPILED_PARTS
+
+    def _with_another_root(self, packed: str, language: Language) -> _Compiled | None:
+        """The same documents, read before: each rule of a grammar may be recognised, and reading is what takes long."""
+        found = (compiled for key, compiled in self._compiled.items() if key[0] == packed and key[-1] == language.code)
+        return next(found, None)
+
+    def _compile(self, grammar: Grammar, root: str, builtins: str, spoken: Language) -> _Compiled:
         others = {uri: (self._kind(kind), values) for uri, (kind, values) in json.loads(builtins).items()}
-        return _Compiled(_with_words_of(grammar, spoken), roots_of(grammar)[root], has_scripts(grammar), spoken, others)
+        size = sum(1 for _ in nodes_of(grammar))
+        return _Compiled(grammar, roots_of(grammar)[root], has_scripts(grammar), size, spoken, others)
 
 
 def argument_values(documents: Documents, grammar: Grammar) -> dict[str, str]:
@@ -288,9 +322,13 @@ def _readings(words: Sequence[str], spoken: Language) -> list[list[str]]:
 _FIGURES = re.compile("[0-9]")
 
 
-@lru_cache(maxsize=50_000)
 def _ways_to_write(text: str, spoken: Language) -> tuple[str, ...]:
     """What a recogniser writes for a token: in words first, then as the grammar has it, then a number in digits."""
+    return (_known_ways if len(text) <= MAXIMUM_REMEMBERED else _known_ways.__wrapped__)(text, spoken)
+
+
+@lru_cache(maxsize=50_000)
+def _known_ways(text: str, spoken: Language) -> tuple[str, ...]:
     plain = normalise(text)
     # Figures are what there is to read aloud, and few tokens have them.
     said = normalise(spoken.spell_out(text)) if _FIGURES.search(text) else plain

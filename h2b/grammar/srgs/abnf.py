@@ -24,7 +24,8 @@ NO_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]
 
 FIRST_LINE = re.compile(r"#ABNF 1\.0(?: [A-Za-z][A-Za-z0-9._:-]*)?;")
 BLANK = re.compile(r"(?:[ \t\r\n]+|//[^\r\n]*|/\*.*?\*/)*", re.DOTALL)
-DOCUMENTATION = re.compile(r"/\*\*(?!/)(.*?)\*/", re.DOTALL)
+COMMENT = re.compile(r"//[^\r\n]*|/\*(.*?)\*/", re.DOTALL)
+"""One of those that `BLANK` passes over. Documentation starts with a second asterisk."""
 EXAMPLE = re.compile(r"@example[ \t]+(.*?)(?=\r|\n|$)")
 KEYWORD = re.compile(r"(?:base|language|mode|root|tag-format|lexicon|meta|http-equiv)(?![\w.:-])")
 SCOPE = re.compile(r"(public|private)(?![\w.:-])")
@@ -161,6 +162,8 @@ class _Reading:
         self.document = document
         self.scan = _Scanner(document, text)
         self.seen: dict[str, str] = {}
+        self.told: set[Node] = set()
+        """Parts whose tokens all have a language: what stands around them does not change it."""
 
     def header(self) -> None:
         """The first line and the declarations (sections 4.1 to 4.11)."""
@@ -228,7 +231,7 @@ class _Reading:
     def rule(self, comments: str) -> None:
         scan = self.scan
         line = scan.line
-        documentation = [found[1] for found in DOCUMENTATION.finditer(comments)]
+        documentation = [found[1] for found in COMMENT.finditer(comments) if (found[1] or "").startswith("*")]
         scope = scan.take(SCOPE)
         if scope is None and KEYWORD.match(scan.text, scan.at):
             raise scan.wrong("declarations stand before the rules")
@@ -268,7 +271,7 @@ class _Reading:
         line = scan.line
         self.document.measure(line, depth)
         if scan.sees("!"):
-            part = _spoken(part, self.document.spoken(line, scan.need(LANGUAGE, "a language")[1]))
+            part = self.spoken(part, self.document.spoken(line, scan.need(LANGUAGE, "a language")[1]))
         if scan.sees("<"):
             times = scan.need(TIMES, "a repeat such as <0-1>, <3>, <1-> or <0-1 /0.6/>")
             part = self.document.repeat(line, part, times[1], times[2] or "1")
@@ -328,13 +331,17 @@ class _Reading:
         name = scan.need(NAME, "a rule such as $name")[1]
         return Special[name] if name in Special.__members__ else self.document.local(line, name)
 
-
-def _spoken(node: Node, language: str) -> Node:
-    """The part in a language, but for what has its own."""
-    if isinstance(node, Token):
-        return node if node.language else Token(node.text, node.words, language)
-    if isinstance(node, Sequence):
-        return Sequence(tuple(_spoken(part, language) for part in node.parts))
-    if isinstance(node, Alternatives):
-        return Alternatives(tuple(_spoken(choice, language) for choice in node.choices), node.weights)
-    return Repeat(_spoken(node.part, language), node.minimum, node.maximum) if isinstance(node, Repeat) else node
+    def spoken(self, node: Node, language: str) -> Node:
+        """The part in a language, but for what has its own."""
+        if node in self.told:
+            return node
+        if isinstance(node, Token):
+            return node if node.language else Token(node.text, node.words, language)
+        if isinstance(node, Sequence):
+            node = Sequence(tuple(self.spoken(part, language) for part in node.parts))
+        elif isinstance(node, Alternatives):
+            node = Alternatives(tuple(self.spoken(choice, language) for choice in node.choices), node.weights)
+        elif isinstance(node, Repeat):
+            node = Repeat(self.spoken(node.part, language), node.minimum, node.maximum)
+        self.told.add(node)
+        return node

@@ -29,6 +29,13 @@ from h2b.model.errors import GrammarDefinitionError
 
 MAXIMUM_STATES = 200_000
 """Of the network of one grammar."""
+MAXIMUM_ARCS = 1_000_000
+"""Of the same: a long list that is repeated has few states and many of these."""
+MAXIMUM_REACHED = 200_000
+"""Places met at one byte of an utterance without a word. Rules that begin with one another in several ways multiply
+them; what people write has hundreds."""
+MAXIMUM_CLOSED = 300_000
+"""Places remembered as what others are as good as: about a hundred megabytes."""
 MAXIMUM_CALLS = 20
 """Rules inside one another while speaking: deeper recursion than people can say."""
 COUNTED = 16
@@ -101,6 +108,7 @@ class Network:
     def __init__(self, grammar: Grammar, roots: Iterable[str], spoken: Spoken) -> None:
         self._uri = grammar.uri
         self._spoken = spoken
+        self._arcs = 0
         self.moves: list[list[int]] = []
         """By state: states reached without a word."""
         self.calls: list[list[tuple[str, int]]] = []
@@ -123,14 +131,20 @@ class Network:
 
     def _state(self) -> int:
         if len(self.moves) == MAXIMUM_STATES:
-            raise GrammarDefinitionError(self._uri, f"larger than the decoder takes: more than {MAXIMUM_STATES} states")
+            raise self.larger(f"{MAXIMUM_STATES} states")
         self.moves.append([])
         self.calls.append([])
         self.embedded.append([])
         return len(self.moves) - 1
 
+    def larger(self, most: str) -> GrammarDefinitionError:
+        return GrammarDefinitionError(self._uri, f"larger than the decoder takes: more than {most}")
+
     def _add(self, node: Node, first: int, last: int) -> list[str]:
         """Join two states by a node; returns the rules it refers to."""
+        self._arcs += 1
+        if self._arcs > MAXIMUM_ARCS:
+            raise self.larger(f"{MAXIMUM_ARCS} arcs")
         if isinstance(node, Token):
             self.tokens.setdefault(first, []).append((node, last))
         elif isinstance(node, Reference):
@@ -196,11 +210,17 @@ class NetworkAcceptor:
         self._places: list[_Place] = []
         self._numbers: dict[_Place, int] = {}
         self._closures: dict[_Between, tuple[list[_Between], bool]] = {}
+        self._closed = 0
+        """Places in all closures that are remembered."""
+        self._reached = 0
+        """Places met since `arcs` or `accepts` was asked."""
 
     def start(self) -> Positions:
         return frozenset({(self._number(_Between(self._start, ())), 0)})
 
     def arcs(self, positions: Positions) -> Mapping[int, Positions]:
+        """Raises GrammarDefinitionError when there are too many ways to go on from here, as `accepts` does."""
+        self._reached = 0
         reached: dict[int, set[Position]] = {}
         for position in positions:
             for byte, after in self._arcs(position):
@@ -208,6 +228,7 @@ class NetworkAcceptor:
         return {byte: frozenset(after) for byte, after in reached.items()}
 
     def accepts(self, positions: Positions) -> bool:
+        self._reached = 0
         return any(self._accepts(self._places[number]) for number, _ in positions)
 
     def _accepts(self, place: _Place) -> bool:
@@ -267,7 +288,12 @@ class NetworkAcceptor:
         """The places that a place is as good as, with words to leave them, and whether all may end here."""
         known = self._closures.get(place)
         if known is None:
-            known = self._closures[place] = self._explore(place)
+            known = self._explore(place)
+            if self._closed > MAXIMUM_CLOSED:
+                self._closures.clear()
+                self._closed = 0
+            self._closures[place] = known
+            self._closed += 1 + len(known[0])
         return known
 
     def _explore(self, place: _Between) -> tuple[list[_Between], bool]:
@@ -293,6 +319,9 @@ class NetworkAcceptor:
                 if after not in seen:
                     seen.add(after)
                     pending.append(after)
+            self._reached += 1
+            if self._reached > MAXIMUM_REACHED:
+                raise network.larger(f"{MAXIMUM_REACHED} ways to go on")
         return found, ends
 
 

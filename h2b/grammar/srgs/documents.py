@@ -137,6 +137,10 @@ class Document:
     def elsewhere(self, line: int, uri: str, media_type: str) -> Node:
         """A rule of another document, or a grammar of the server (section 2.2.2)."""
         if uri.lower().startswith("builtin:"):
+            if self.dtmf:
+                raise self.wrong(line, f"'{uri[:200]}': a grammar of keys refers to no grammar of the server")
+            if uri.splitlines() != [uri]:
+                raise self.wrong(line, f"'{' '.join(uri.split())[:200]}': a URI stands on one line")
             return External(uri, f"<{uri}>")
         target, _, name = self._joined(line, self._joined(line, self.uri, self.base), uri).partition("#")
         self.imports.setdefault(target, (line, media_type))

@@ -14,7 +14,12 @@ from h2b.grammar.srgs.xml import read_xml
 from h2b.model.errors import GrammarDefinitionError
 
 Resolver = Callable[[str], bytes | None]
-"""Gives the document of a URI, None where there is none or it must not be read."""
+"""Gives the document of a URI, None where there is none or it must not be read. May raise CannotRead to say why."""
+
+
+class CannotRead(Exception):
+    """Why a resolver has no document, in words that follow a colon."""
+
 
 MAXIMUM_DOCUMENTS = 20
 MAXIMUM_PARTS_TOGETHER = 2 * MAXIMUM_PARTS
@@ -50,15 +55,24 @@ def load(source: bytes, uri: str = "inline", resolve: Resolver = nothing, media_
                 continue
             if len(documents) == MAXIMUM_DOCUMENTS:
                 raise document.wrong(line, f"more than {MAXIMUM_DOCUMENTS} documents")
-            text = resolve(other)
-            if text is None:
-                raise document.wrong(line, f"cannot read '{other[:200]}'")
+            text = _resolved(document, line, other, resolve)
             documents[other] = _read(other, text, other_type)
             pending.append(documents[other])
             size += documents[other].size
             if size > MAXIMUM_PARTS_TOGETHER:
                 raise document.wrong(line, f"more than {MAXIMUM_PARTS_TOGETHER} parts in all documents")
     return link(documents)
+
+
+def _resolved(document: Document, line: int, other: str, resolve: Resolver) -> bytes:
+    why = ""
+    try:
+        text = resolve(other)
+    except CannotRead as error:
+        text, why = None, f": {error}"
+    if text is None:
+        raise document.wrong(line, f"cannot read '{other[:200]}'{why}")
+    return text
 
 
 def _read(uri: str, source: bytes, media_type: str) -> Document:

@@ -4,12 +4,14 @@ Memoised over (node, position), so ambiguous grammars cost no more than nodes ti
 what is left. Must not know syntaxes, scripts or wires.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Sequence as Listed
+from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import Enum
 from typing import TypeAlias
 
-from attrs import frozen
+from attrs import define, frozen
 
 from h2b.grammar.srgs.model import (
     Alternatives,
@@ -85,6 +87,27 @@ class Match:
     """More words could still match, be it complete or not."""
 
 
+@define
+class Budget:
+    """What matching has taken so far: of one match, or of several that share it."""
+
+    steps: int = 0
+    moves: int = 0
+
+
+_shared: ContextVar[Budget | None] = ContextVar("shared budget", default=None)
+
+
+@contextmanager
+def one_budget() -> Iterator[None]:
+    """Matches inside share one budget: all hypotheses against all grammars may take no longer than one match."""
+    token = _shared.set(Budget())
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
 def match(
     grammar: Grammar, words: Listed[str], rule: str | None = None, external: ExternalMatcher | None = None
 ) -> Match:
@@ -121,8 +144,7 @@ class _Matching:
         self.external = external
         self.memo: dict[tuple[int, int], tuple[int, ...]] = {}
         self.values: dict[tuple[str, int, int], object] = {}
-        self.steps = 0
-        self.moves = 0
+        self.budget = _shared.get() or Budget()
         self.depth = 0
         self.extensible = False
 
@@ -136,13 +158,13 @@ class _Matching:
         return Match(Progress.COMPLETE, parse, self.extensible)
 
     def step(self) -> None:
-        self.steps += 1
-        if self.steps > MAXIMUM_STEPS:
+        self.budget.steps += 1
+        if self.budget.steps > MAXIMUM_STEPS:
             raise GrammarDefinitionError(self.grammar.uri, f"matching took more than {MAXIMUM_STEPS} steps")
 
     def move(self, count: int) -> None:
-        self.moves += count
-        if self.moves > MAXIMUM_MOVES:
+        self.budget.moves += count
+        if self.budget.moves > MAXIMUM_MOVES:
             raise GrammarDefinitionError(self.grammar.uri, f"matching took more than {MAXIMUM_MOVES} moves")
 
     def descend(self) -> None:

@@ -1,0 +1,167 @@
+"""The server a bench calls: one of its own in a process of its own, or somebody's; and what its processes use.
+
+Owns the process and the reading of /proc. Must not know calls.
+
+The server runs apart from the callers, as a real one does: neither holds up the other's timers, and the time each uses
+can be told apart. Its records go to a folder that ends with it.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import click
+import trio
+from attrs import field, frozen
+
+from h2b.model.errors import H2BError
+
+READY = "ready websocket="
+WORKER = b"h2b.asr.worker"
+TICKS = os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+SILENT_LOG = '[log]\nlevel = "warning"\n'
+
+
+@frozen
+class Usage:
+    """What processes have used so far: seconds of a core, and the memory they hold now, in bytes."""
+
+    cpu_s: float = 0.0
+    memory: int = 0
+    processes: int = 0
+
+
+@frozen
+class Server:
+    """A server to be called; `pid` is 0 where its processes cannot be looked at."""
+
+    url: str
+    pid: int = 0
+    told: str = field(default="")
+    """What it is, for people."""
+
+    def usage(self) -> dict[str, Usage]:
+        """Of the server and of its workers; empty of a server that is not ours."""
+        if not self.pid:
+            return {}
+        family = descendants(self.pid)
+        workers = [pid for pid in family if WORKER in _command(pid)]
+        return {
+            "server": used_by([self.pid, *(pid for pid in family if pid not in workers)]),
+            "workers": used_by(workers),
+        }
+
+
+def descendants(pid: int) -> list[int]:
+    """Processes a process started, and those they started."""
+    found = []
+    for thread in _listed(Path(f"/proc/{pid}/task")):
+        try:
+            children = (thread / "children").read_text(encoding="ascii").split()
+        except OSError:
+            continue
+        for child in map(int, children):
+            found += [child, *descendants(child)]
+    return found
+
+
+def used_by(pids: Sequence[int]) -> Usage:
+    """What these processes have used; those that are gone count nothing."""
+    cpu_s, memory, processes = 0.0, 0, 0
+    for pid in pids:
+        try:
+            # The name of a program stands in brackets and may hold anything: counting begins after it.
+            fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue
+        cpu_s += (int(fields[11]) + int(fields[12])) / TICKS
+        memory += int(fields[21]) * PAGE_BYTES
+        processes += 1
+    return Usage(cpu_s, memory, processes)
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+@asynccontextmanager
+async def open_server(
+    url: str | None, *, languages: Sequence[str], workers: int, configuration_file: Path | None
+) -> AsyncIterator[Server]:
+    """The server at a URL, or one that lives as long as the block.
+
+    Raises:
+        H2BError: the server of our own did not come up; says its last words.
+    """
+    if url is not None:
+        yield Server(url, told=url)
+        return
+    with tempfile.TemporaryDirectory(prefix="h2b-bench-") as folder:
+        configuration = configuration_file or _own_configuration(Path(folder), languages)
+        options = ["--config", str(configuration), "--websocket", "127.0.0.1:0", "--workers", str(workers)]
+        click.echo("starting a server: the first time on a machine this converts weights", err=True)
+        process = await trio.lowlevel.open_process(
+            [sys.executable, "-m", "h2b", "serve", *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "XDG_STATE_HOME": folder},
+        )
+        complaints: list[bytes] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_gather, process, complaints)
+            try:
+                found = await _ready(process)
+                if not found:
+                    await process.wait()
+                    last = b"".join(complaints).decode(errors="replace").strip().splitlines()[-1:]
+                    raise H2BError(f"the server did not start: {last[0] if last else 'it said nothing'}")
+                told = f"one of its own, {workers or 'as many as cores'} workers, languages {' '.join(languages)}"
+                yield Server(found, process.pid, told)
+            finally:
+                process.terminate()
+                with trio.CancelScope(shield=True):
+                    await process.wait()
+                nursery.cancel_scope.cancel()
+
+
+def _own_configuration(folder: Path, languages: Sequence[str]) -> Path:
+    path = folder / "h2b.toml"
+    listed = ", ".join(f'"{code}"' for code in languages)
+    path.write_text(f"{SILENT_LOG}[asr]\nlanguages = [{listed}]\n", encoding="utf-8")
+    return path
+
+
+async def _ready(process: trio.Process) -> str:
+    """The URL of the ready line; empty when the server ended before it."""
+    assert process.stdout is not None
+    received = b""
+    async for piece in process.stdout:
+        received += piece
+        line, end, _ = received.decode(errors="replace").partition("\n")
+        if end and line.startswith(READY):
+            return line.removeprefix(READY).split()[0]
+    return ""
+
+
+async def _gather(process: trio.Process, complaints: list[bytes]) -> None:
+    """Read what the server logs, so that it never waits for a reader; the last of it is kept."""
+    assert process.stderr is not None
+    async for piece in process.stderr:
+        complaints.append(bytes(piece))
+        del complaints[:-20]

@@ -1,0 +1,179 @@
+"""What clients may take: counters and rates, and the words in which more is refused.
+
+Owns the sums. Must not know sockets, messages or clocks: `now` is monotonic seconds.
+"""
+
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import trio
+from attrs import define, field, frozen
+
+from h2b.config import LimitSettings
+
+BURST_S = 10.0
+"""Commands are counted over this time: a bot that defines its grammars at once is no flood."""
+FOREVER = float("inf")
+LINEAR_BYTES_PER_SECOND = 16000
+"""Pace of audio outside a session."""
+
+
+class LimitExceeded(Exception):
+    """A client took more than it may; the text is told to it, and its connection ends."""
+
+
+@define
+class Bucket:
+    """An allowance that fills at a rate up to a capacity, full at first (a token bucket)."""
+
+    rate: float
+    capacity: float
+    _level: float = field(init=False)
+    _since: float | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._level = self.capacity
+
+    def take(self, amount: float, now: float) -> bool:
+        """Take an amount. False, and nothing is taken, when there is not so much."""
+        since = now if self._since is None else self._since
+        self._level = min(self.capacity, self._level + (now - since) * self.rate)
+        self._since = now
+        if amount > self._level:
+            return False
+        self._level -= amount
+        return True
+
+
+@define
+class Tally:
+    """How many of something each of many keys has, and all of them."""
+
+    total: int = 0
+    _counts: Counter[str] = field(factory=Counter)
+
+    def add(self, key: str, limit: int) -> bool:
+        """One more. False, and nothing is added, when the key has so many already."""
+        if self._counts[key] >= limit:
+            return False
+        self._counts[key] += 1
+        self.total += 1
+        return True
+
+    def remove(self, key: str) -> None:
+        """One less."""
+        self._counts[key] -= 1
+        self.total -= 1
+        if not self._counts[key]:
+            del self._counts[key]
+
+
+@define
+class Handshakes:
+    """Clients in their handshake. When there are too many, the one who has taken longest goes: an honest handshake is
+    over in milliseconds, so those who hold sockets half open drive out one another."""
+
+    limit: int
+    driven_out: int = 0
+    _scopes: OrderedDict[int, trio.CancelScope] = field(factory=OrderedDict)
+
+    @contextmanager
+    def place(self, scope: trio.CancelScope) -> Iterator[None]:
+        """A place for the time of the block; `scope` is cancelled when another client needs it."""
+        if len(self._scopes) >= self.limit:
+            _, oldest = self._scopes.popitem(last=False)
+            self.driven_out += 1
+            oldest.cancel()
+        self._scopes[id(scope)] = scope
+        try:
+            yield
+        finally:
+            self._scopes.pop(id(scope), None)
+
+
+@frozen
+class Shared:
+    """The counters of all connections of one server."""
+
+    settings: LimitSettings = field(factory=LimitSettings)
+    addresses: Tally = field(factory=Tally)
+    """Connections by IP address."""
+    sessions: Tally = field(factory=Tally)
+    """Sessions by tenant."""
+    handshakes: Handshakes = field()
+
+    @handshakes.default
+    def _handshakes(self) -> Handshakes:
+        return Handshakes(self.settings.handshakes)
+
+
+@define
+class Allowance:
+    """What one connection may still do. `leave` is called at its end."""
+
+    shared: Shared
+    tenant: str
+    now: float
+    """When the connection began."""
+    _commands: Bucket = field(init=False)
+    _audio: Bucket = field(init=False)
+    _heard_at: float = field(init=False)
+    _session_began: float = field(default=FOREVER, init=False)
+    _in_session: bool = field(default=False, init=False)
+    _bytes_per_second: int = field(default=LINEAR_BYTES_PER_SECOND, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        settings = self.shared.settings
+        self._commands = Bucket(settings.commands_per_second, settings.commands_per_second * BURST_S)
+        self._audio = Bucket(1.0, settings.audio_ahead_s)
+        self._heard_at = self.now
+
+    @property
+    def deadline(self) -> float:
+        """When the connection has been idle, or its session open, for too long."""
+        settings = self.shared.settings
+        idle = self._heard_at + settings.idle_s if settings.idle_s else FOREVER
+        return min(idle, self._session_began + settings.session_s if settings.session_s else FOREVER)
+
+    def overdue(self) -> LimitExceeded:
+        """What to say when the deadline has passed."""
+        settings = self.shared.settings
+        if self._session_began + settings.session_s <= self._heard_at + settings.idle_s or not settings.idle_s:
+            return LimitExceeded(f"the session is longer than {settings.session_s:g} s")
+        return LimitExceeded(f"nothing was sent for {settings.idle_s:g} s")
+
+    def command(self, now: float) -> None:
+        """A text message came. Raises LimitExceeded."""
+        self._heard_at = now
+        if not self._commands.take(1, now):
+            raise LimitExceeded(f"more than {self.shared.settings.commands_per_second} commands a second")
+
+    def audio(self, octets: int, now: float) -> None:
+        """Audio came. Raises LimitExceeded."""
+        self._heard_at = now
+        if not self._audio.take(octets / self._bytes_per_second, now):
+            raise LimitExceeded(f"audio is more than {self.shared.settings.audio_ahead_s:g} s ahead of real time")
+
+    def may_open(self) -> str:
+        """Take the place of a session; else the reason why there is none."""
+        limit = self.shared.settings.sessions_per_tenant
+        if self._in_session or self.shared.sessions.add(self.tenant, limit):
+            self._in_session = True
+            return ""
+        return f"{limit} sessions are open{f' for {self.tenant}' if self.tenant else ''}: expected CLOSE of one first"
+
+    def follow(self, is_open: bool, bytes_per_second: int, now: float) -> None:
+        """A command was carried out, and left a session open or none."""
+        if is_open and self._session_began == FOREVER:
+            self._session_began = now
+            self._bytes_per_second = bytes_per_second
+        elif not is_open:
+            self.leave()
+
+    def leave(self) -> None:
+        """No session any more. Safe to call again."""
+        self._session_began = FOREVER
+        if self._in_session:
+            self._in_session = False
+            self.shared.sessions.remove(self.tenant)

@@ -1,0 +1,169 @@
+"""What operators can measure: counters of a registry of our own, in the text format of Prometheus.
+
+Owns names, labels and buckets: they are interface. Must not know sockets. No label has more values than the server has
+grammars and causes: never a caller, a session, a client's id or words.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+
+import trio
+from attrs import define, field
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+import h2b
+from h2b.asr.pool import PoolStatistics
+from h2b.model.messages import Event
+from h2b.model.names import EventName
+from h2b.model.usage import RecognitionRecord
+from h2b.protocol.effects import Bill, Effect, Listen, Send
+from h2b.wire.vocabulary import JSON
+
+LAG_EVERY_S = 0.5
+"""How often the loop is asked how late it is."""
+DELAYS_S = (0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.85, 0.9, 1.0, 1.2, 1.5, 1.6, 2.0, 3.0, 5.0, 6.0, 8.0, 12.0)
+"""Close together around the silences that end an utterance: 0.8 s, 1.5 s and 5 s by default."""
+LAGS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+BUILTIN = "builtin:"
+NO_CAUSE = "none"
+"""Label of a recognition that the client ended."""
+
+
+@define
+class Gauges:
+    """What is asked for at each look. Functions, because others own the numbers."""
+
+    connections: Callable[[], int] = lambda: 0
+    sessions: Callable[[], int] = lambda: 0
+    draining: Callable[[], bool] = lambda: False
+    pool: Callable[[], PoolStatistics | None] = lambda: None
+    usage_spool: Callable[[], int | None] = lambda: None
+    """Usage records that wait to be written."""
+
+
+@define(eq=False)
+class Metrics(Collector):
+    """The metrics of one server."""
+
+    gauges: Gauges = field(factory=Gauges)
+    wall_time: Callable[[], float] = time.time
+    """Seconds since the Unix epoch."""
+    registry: CollectorRegistry = field(factory=lambda: CollectorRegistry(auto_describe=False))
+    lag_s: float = 0.0
+    """How late the loop was when it was last asked."""
+    _active: Gauge = field(init=False)
+    _recognitions: Counter = field(init=False)
+    _delay: Histogram = field(init=False)
+    _refusals: Counter = field(init=False)
+    _tokens: Counter = field(init=False)
+    _lag: Histogram = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        where = self.registry
+        self._active = Gauge("h2b_recognitions_active", "Recognitions in progress.", registry=where)
+        self._recognitions = Counter(
+            "h2b_recognitions", "Recognitions that are over.", ("grammar", "cause", "ended_by"), registry=where
+        )
+        self._delay = Histogram(
+            "h2b_result_delay_seconds",
+            "From the end of speech to the result, the silence the grammar asks for included.",
+            ("grammar",),
+            buckets=DELAYS_S,
+            registry=where,
+        )
+        self._refusals = Counter("h2b_refusals", "Clients refused or disconnected.", ("why",), registry=where)
+        self._tokens = Counter("h2b_token_requests", "Requests for tokens.", ("outcome",), registry=where)
+        self._lag = Histogram(
+            "h2b_loop_lag_seconds", "How late a timer of the server was.", buckets=LAGS_S, registry=where
+        )
+        where.register(self)
+
+    def observer(self) -> Callable[[Effect], None]:
+        """Is to be shown each effect of one session machine, whatever its wire."""
+        listening = False
+
+        def observe(effect: Effect) -> None:
+            nonlocal listening
+            match effect:
+                case Listen():
+                    # A recognition listens to one phrase after the other, and is billed once.
+                    self._active.inc(not listening)
+                    listening = True
+                case Send(event=Event(name=EventName.RECOGNITION_COMPLETE) as event):
+                    self._completed(event)
+                case Bill(record=RecognitionRecord() as record):
+                    self._active.dec(listening)
+                    listening = False
+                    self._billed(record)
+
+        return observe
+
+    def refused(self, why: str) -> None:
+        """A client was refused or disconnected; `why` is one of few words."""
+        self._refusals.labels(why).inc()
+
+    def token_request(self, outcome: str) -> None:
+        """A request for a token was answered: `granted`, or an error of RFC 6749."""
+        self._tokens.labels(outcome).inc()
+
+    async def measure_lag(self) -> None:
+        """Ask the loop how late it is, for ever."""
+        while True:
+            due = trio.current_time() + LAG_EVERY_S
+            await trio.sleep_until(due)
+            self.lag_s = max(0.0, trio.current_time() - due)
+            self._lag.observe(self.lag_s)
+
+    def text(self) -> bytes:
+        """All of it, in the text format."""
+        return generate_latest(self.registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """What others own; called by the registry at each look."""
+        gauges = self.gauges
+        build = GaugeMetricFamily("h2b_build", "The version that runs.", labels=("version",))
+        build.add_metric((h2b.__version__,), 1)
+        yield build
+        yield GaugeMetricFamily("h2b_connections", "Clients connected over WebSocket.", gauges.connections())
+        yield GaugeMetricFamily("h2b_sessions", "Sessions open over WebSocket.", gauges.sessions())
+        yield GaugeMetricFamily("h2b_draining", "1 when the server shuts down.", int(gauges.draining()))
+        spool = gauges.usage_spool()
+        if spool is not None:
+            yield GaugeMetricFamily("h2b_usage_spool_records", "Usage records that wait to be written.", spool)
+        pool = gauges.pool()
+        if pool is not None:
+            yield from _pool_metrics(pool)
+
+    def _completed(self, event: Event) -> None:
+        result = event.result
+        if result is None or result.span is None:
+            return
+        named = result.best.grammar_uri if result.best else ""
+        self._delay.labels(grammar_label(named)).observe(max(0.0, self.wall_time() - result.span.end_ms / 1000))
+
+    def _billed(self, record: RecognitionRecord) -> None:
+        named = record.matched_grammar or next(iter(record.grammars), "")
+        cause = JSON.causes[record.cause] if record.cause is not None else NO_CAUSE
+        self._recognitions.labels(grammar_label(named), cause, record.ended_by).inc()
+
+
+def _pool_metrics(pool: PoolStatistics) -> Iterator[Metric]:
+    yield GaugeMetricFamily("h2b_workers", "Recognising processes.", pool.workers)
+    yield GaugeMetricFamily("h2b_workers_alive", "Recognising processes that have loaded their models.", pool.alive)
+    yield GaugeMetricFamily("h2b_workers_busy", "Recognising processes at work.", pool.alive - pool.free)
+    yield GaugeMetricFamily("h2b_utterances_waiting", "Utterances that wait for a process.", pool.waiting)
+    yield CounterMetricFamily("h2b_worker_deaths", "Processes that died or were replaced.", pool.deaths)
+    yield CounterMetricFamily("h2b_decodes_unanswered", "Decodes no process was free for.", pool.unanswered)
+    yield CounterMetricFamily("h2b_decode_seconds", "Time spent decoding.", pool.decode_s)
+    yield CounterMetricFamily(
+        "h2b_decoded_audio_seconds", "Speech decoded: decoding divided by it is the real-time factor.", pool.audio_s
+    )
+
+
+def grammar_label(uri: str) -> str:
+    """A grammar as a label: `builtin:` paths are ours and few, aliases are the clients' and all one."""
+    if uri.startswith(BUILTIN):
+        return uri.partition("?")[0].partition("#")[0]
+    return "session" if uri else "-"

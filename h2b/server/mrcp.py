@@ -1,0 +1,425 @@
+"""The MRCPv2 control channel: connections in, requests to channels, responses and events back.
+
+Owns connections, which channel speaks by which, and the order of what is sent. Must not know SIP, RTP, or what a
+request means. Source: RFC 6787 sections 4.2, 4.3 and 5.
+
+Theory of operation
+ 1. A connection carries the messages of any number of channels, told apart by their Channel-Identifier. It says of
+    itself nothing: a channel is bound to the connection of its first message, and known to no other from then on,
+    until the client says by SIP that it will connect again. Those that never speak give way: when all places are
+    taken, the oldest without a channel of the host that has the most of them is closed for the next.
+ 2. Each channel takes its requests in order, in a task of its own: one that waits, for a long grammar say, holds up no
+    other.
+ 3. What is answered goes through the channel's events, so a response is sent before the events that follow from it.
+"""
+
+import socket
+from collections import Counter, deque
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+import trio
+from attrs import evolve
+
+from h2b.server.channel import Channel, ClientTooSlow
+from h2b.server.outbox import Outbox
+from h2b.server.sip import keep_alive
+from h2b.server.waveforms import NoWaveform, Tape, Waveforms
+from h2b.wire.mrcp import Refused, Status, cause_fields
+from h2b.wire.mrcptext import (
+    Deframer,
+    Headers,
+    MessageTooLarge,
+    MrcpEvent,
+    MrcpMessage,
+    MrcpRequest,
+    MrcpResponse,
+    RequestState,
+    UnreadableMessage,
+    UnsupportedVersion,
+    encode,
+)
+from h2b.wire.vocabulary import URI_FAILURE, Header, Method
+
+_log = structlog.get_logger("h2b.server.mrcp")
+
+UNSENT_BYTES = 1 << 21
+"""Octets that may wait for one connection: two of the largest bodies."""
+CHUNK_BYTES = 1 << 16
+MAXIMUM_WAITING = 32
+"""Requests of one channel that wait for one before them; one more is refused."""
+HANDSHAKE_S = 10.0
+FLUSH_S = 1.0
+RECORDED_BYTES = 16_000
+"""Of a recording, judged at a stretch: one second."""
+IDLE_S = 600.0
+"""A connection without a channel is closed after this time without a message."""
+
+
+class ControlChannel:
+    """A recognizer resource of a call, alive: its requests in order, its events to the connection it is bound to."""
+
+    def __init__(
+        self, identifier: str, channel: Channel, on_lost: Callable[[], None], waveforms: Waveforms | None = None
+    ) -> None:
+        self.identifier = identifier
+        self.channel = channel
+        self.drained = False
+        """Whether all that the channel will ever say has been said."""
+        self.scope = trio.CancelScope()
+        self._on_lost = on_lost
+        self._waveforms = waveforms
+        self._tape: Tape | None = None
+        self._recorded = False
+        """Whether the recognition hears a recording, and not the line."""
+        self._connection: _Connection | None = None
+        self._movable = False
+        self._waiting: deque[MrcpRequest | MrcpResponse] = deque()
+        self._failure: Exception | None = None
+        self._changed = trio.Event()
+
+    @property
+    def bound(self) -> bool:
+        """Whether a connection is open for it."""
+        return self._connection is not None
+
+    # Sound, from the sweep: what goes wrong is raised in `run`
+
+    @property
+    def listening(self) -> bool:
+        return self.channel.recognising
+
+    def hear(self, sound: bytes) -> None:
+        """Take 16-bit linear sound at 8 kHz; empty for 20 ms in which none came."""
+        if self._tape is not None:
+            self._tape.add(sound)
+        try:
+            if sound and not self._recorded:
+                self.channel.receive_audio(sound)
+            else:
+                self.channel.receive_silence()
+        except Exception as error:
+            self.fail(error)
+
+    def press(self, key: str) -> None:
+        """Take a key."""
+        try:
+            self.channel.receive_key(key)
+        except Exception as error:
+            self.fail(error)
+
+    # Messages
+
+    def bind(self, connection: "_Connection") -> bool:
+        """Whether a message that came by this connection is the channel's."""
+        if self._connection is None or (self._movable and self._connection is not connection):
+            self.unbind()
+            self._movable = False
+            self._connection = connection
+            connection.channels[self.identifier] = self
+            self._wake()
+        return self._connection is connection
+
+    def let_move(self) -> None:
+        """The client is about to connect again: it may go on by another connection. Until then this one serves."""
+        self._movable = True
+
+    def unbind(self, *, lost: bool = False) -> None:
+        """The connection is gone, or not the channel's any more."""
+        if self._connection is not None:
+            self._connection.channels.pop(self.identifier, None)
+            self._connection = None
+        if lost:
+            self._on_lost()
+
+    def take(self, message: MrcpRequest | MrcpResponse) -> bool:
+        """Take a request, or the answer to what was none, in its turn; False when too many wait."""
+        if len(self._waiting) >= MAXIMUM_WAITING:
+            return False
+        self._waiting.append(message)
+        self._wake()
+        return True
+
+    async def run(self) -> None:
+        """Live until drained or cancelled.
+
+        Raises:
+            ClientTooSlow: nobody reads what is sent.
+            Exception: whatever an answer of the recogniser met in the session.
+        """
+        with self.scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.channel.keep_time)
+                nursery.start_soon(self._obey)
+                await self._tell()
+                if self._connection is not None:
+                    # What is said before BYE is to come before it.
+                    with trio.move_on_after(FLUSH_S):
+                        await self._connection.outbox.flushed()
+                self.drained = True
+                nursery.cancel_scope.cancel()
+
+    async def _obey(self) -> None:
+        while True:
+            if self._failure is not None:
+                raise self._failure
+            if not self._waiting:
+                await self._changed.wait()
+                continue
+            message = self._waiting.popleft()
+            if isinstance(message, MrcpResponse):
+                self.channel.events.put(message)
+            elif Header.INPUT_WAVEFORM_URI in message.headers and message.method == Method.RECOGNIZE:
+                await self._recognise_recording(message)
+            else:
+                await self.channel.read_ahead(message)
+                self._thread_tape(message)
+                if not self.channel.recognising:
+                    self._recorded = False
+                self.channel.receive(message)
+            await self.channel.events.room()
+
+    async def _recognise_recording(self, request: MrcpRequest) -> None:
+        """Recognise a file of ours as if it were said now; after its end the line is silent."""
+        uri = request.headers.get(Header.INPUT_WAVEFORM_URI)
+        try:
+            if self._waveforms is None:
+                raise NoWaveform(f"{Header.INPUT_WAVEFORM_URI}: no recordings are kept here")
+            busy = self.channel.recognising
+            if busy:
+                raise NoWaveform(f"{Header.INPUT_WAVEFORM_URI}: a recording cannot wait in the queue")
+            sound = await self._waveforms.load(uri)
+        except NoWaveform as error:
+            failed = Headers().with_field(Header.FAILED_URI, uri[:300])
+            self.channel.refuse(Refused(Status.METHOD_FAILED, str(error), failed, URI_FAILURE), request.request_id)
+            return
+        await self.channel.read_ahead(request)
+        self._recorded = True
+        self.channel.receive(request)
+        for start in range(0, len(sound), RECORDED_BYTES):
+            if not self.channel.recognising:
+                break
+            self.channel.receive_audio(sound[start : start + RECORDED_BYTES])
+            # Other calls have their turn between seconds of it.
+            await trio.lowlevel.checkpoint()
+
+    async def _tell(self) -> None:
+        while isinstance(event := await self.channel.events.get(), MrcpResponse | MrcpEvent):
+            event = await self._with_waveform(event)
+            connection = await self._bound()
+            await connection.outbox.room()
+            connection.outbox.put(encode(event))
+
+    def _thread_tape(self, request: MrcpRequest) -> None:
+        """Keep the sound of a recognition that begins with this request, if the client wants it.
+
+        What waits in a queue begins at a moment that only the machine knows, and is not kept.
+        """
+        wanted = request.method == "RECOGNIZE" and request.headers.get(Header.SAVE_WAVEFORM).lower() == "true"
+        if wanted and self._waveforms is not None and not self.channel.recognising:
+            self._tape = Tape(request.request_id)
+
+    async def _with_waveform(self, event: MrcpResponse | MrcpEvent) -> MrcpResponse | MrcpEvent:
+        """The event, with the address of the sound in the field for it."""
+        tape = self._tape
+        if (
+            tape is None
+            or self._waveforms is None
+            or Header.WAVEFORM_URI not in event.headers
+            or tape.request_id != event.request_id
+        ):
+            return event
+        self._tape = None
+        value = await self._waveforms.keep(tape.sound)
+        headers = event.headers.without(Header.WAVEFORM_URI).with_field(Header.WAVEFORM_URI, value)
+        return evolve(event, headers=headers)
+
+    async def _bound(self) -> "_Connection":
+        while self._connection is None:
+            await self._changed.wait()
+        return self._connection
+
+    def fail(self, error: Exception) -> None:
+        """Raise this in `run`."""
+        self._failure = error
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+
+class ControlPort:
+    """Where clients connect for MRCP, and the channels they may ask for."""
+
+    def __init__(self, maximum_connections: int, admits: Callable[[str], bool] = lambda host: True) -> None:
+        """`admits` tells whether a host may connect."""
+        self.channels: dict[str, ControlChannel] = {}
+        self._maximum = maximum_connections
+        self._admits = admits
+        self._connections: dict[_Connection, None] = {}
+        """In the order they came."""
+
+    @property
+    def connections(self) -> int:
+        """Connections that are open."""
+        return len(self._connections)
+
+    def connected_from(self, hosts: set[str]) -> bool:
+        """Whether one of these hosts has a connection open."""
+        return any(connection.host in hosts for connection in self._connections)
+
+    def add(self, channel: ControlChannel) -> None:
+        """From now on messages for this channel are taken."""
+        self.channels[channel.identifier.lower()] = channel
+
+    def remove(self, channel: ControlChannel) -> None:
+        """Messages for this channel are answered with 405. The connection stays: others may use it."""
+        self.channels.pop(channel.identifier.lower(), None)
+        channel.unbind()
+
+    async def flushed(self) -> None:
+        """Wait until all that was said is sent."""
+        for connection in list(self._connections):
+            await connection.outbox.flushed()
+
+    async def run(self, listeners: list[trio.SocketListener], tls: list[trio.SSLListener[trio.SocketStream]]) -> None:
+        """Serve until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.serve_listeners, self._serve_tcp, listeners)
+            if tls:
+                nursery.start_soon(trio.serve_listeners, self._serve_tls, tls)
+
+    async def _serve_tcp(self, stream: trio.SocketStream) -> None:
+        await self._serve(stream, stream)
+
+    async def _serve_tls(self, stream: trio.SSLStream[trio.SocketStream]) -> None:
+        with suppress(trio.BrokenResourceError, trio.TooSlowError):
+            with trio.fail_after(HANDSHAKE_S):
+                await stream.do_handshake()
+            await self._serve(stream, stream.transport_stream)
+        await trio.aclose_forcefully(stream)
+
+    async def _serve(self, stream: trio.abc.Stream, transport: trio.SocketStream) -> None:
+        """Serve a connection until either end closes. Whatever goes wrong ends this connection and no other."""
+        try:
+            host = transport.socket.getpeername()[0]
+            if not self._admits(host) or not self._has_room():
+                _log.warning("mrcp_connection_refused", peer=host, connections=len(self._connections))
+                return
+            keep_alive(transport)
+            transport.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:
+            return
+        connection = _Connection(self, host)
+        self._connections[connection] = None
+        try:
+            await connection.converse(stream)
+        except* (trio.BrokenResourceError, ClientTooSlow) as gone:
+            _log.debug("mrcp_connection_lost", peer=host, error=repr(gone.exceptions[0]))
+        except* Exception:
+            _log.exception("connection_failed")
+        finally:
+            self._connections.pop(connection, None)
+            connection.outbox.close()
+            for channel in list(connection.channels.values()):
+                channel.unbind(lost=True)
+
+    def _has_room(self) -> bool:
+        """Whether one more connection may be served, after making room for it if need be."""
+        if len(self._connections) < self._maximum:
+            return True
+        silent = [connection for connection in self._connections if not connection.channels]
+        if not silent:
+            return False
+        crowds = Counter(connection.host for connection in silent)
+        oldest = next(connection for connection in silent if crowds[connection.host] == max(crowds.values()))
+        _log.warning("mrcp_connection_evicted", peer=oldest.host, connections=len(self._connections))
+        del self._connections[oldest]
+        oldest.scope.cancel()
+        return True
+
+
+class _Connection:
+    """One connection of a client: what comes is handed on, what is to be sent waits in its outbox."""
+
+    def __init__(self, port: ControlPort, host: str) -> None:
+        self.host = host
+        self.outbox = Outbox(UNSENT_BYTES)
+        self.scope = trio.CancelScope()
+        self.channels: dict[str, ControlChannel] = {}
+        """Those that are bound to it."""
+        self._port = port
+        self._deframer = Deframer()
+
+    async def converse(self, stream: trio.abc.Stream) -> None:
+        """Read and write until either end closes."""
+        with self.scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._read, stream, nursery.cancel_scope)
+                await self.outbox.send_to(stream)
+                nursery.cancel_scope.cancel()
+
+    async def _read(self, stream: trio.abc.Stream, conversation: trio.CancelScope) -> None:
+        while True:
+            # A client that asks and does not read the answers waits for itself.
+            await self.outbox.room()
+            octets: bytes | bytearray = b""
+            with trio.move_on_after(IDLE_S) as patience:
+                octets = await stream.receive_some(CHUNK_BYTES)
+            if patience.cancelled_caught and self.channels:
+                continue
+            if not octets:
+                conversation.cancel()
+                return
+            for message in self._deframer.feed(bytes(octets)):
+                self._take(message)
+            if self._deframer.broken:
+                # The last answer is sent, then the connection ends.
+                self.outbox.close()
+                return
+
+    def _take(self, message: MrcpMessage | UnreadableMessage) -> None:
+        if isinstance(message, UnreadableMessage):
+            _log.warning("mrcp_unreadable", peer=self.host, channel_id=message.channel, reason=message.reason)
+            answer = _refused(_status(message), message.request_id, message.channel, message.reason)
+            channel = self._channel(message.channel)
+            # An answer that names no request of the client would confuse it for good.
+            if message.request_id and (channel is None or not channel.take(answer)):
+                self._answer(answer)
+        elif isinstance(message, MrcpRequest):
+            self._request(message)
+
+    def _request(self, request: MrcpRequest) -> None:
+        name = request.headers.get(Header.CHANNEL)
+        _log.debug("mrcp_request", channel_id=name, method=request.method, request_id=request.request_id)
+        channel = self._channel(name)
+        if not name:
+            why = f"{Header.CHANNEL} is missing: expected the one of the SDP answer"
+            self._answer(_refused(Status.MISSING_HEADER, request.request_id, name, why))
+        elif channel is None:
+            why = f"{Header.CHANNEL}: no such channel on this connection"
+            self._answer(_refused(Status.RESOURCE_NOT_ALLOCATED, request.request_id, name, why))
+        elif not channel.take(request):
+            why = f"{MAXIMUM_WAITING} requests wait already"
+            self._answer(_refused(Status.METHOD_FAILED, request.request_id, name, why))
+
+    def _channel(self, name: str) -> ControlChannel | None:
+        channel = self._port.channels.get(name.lower())
+        return channel if channel is not None and channel.bind(self) else None
+
+    def _answer(self, response: MrcpResponse) -> None:
+        self.outbox.put(encode(response))
+
+
+def _status(message: UnreadableMessage) -> Status:
+    if isinstance(message, UnsupportedVersion):
+        return Status.UNSUPPORTED_VERSION
+    return Status.TOO_LARGE if isinstance(message, MessageTooLarge) else Status.ILLEGAL_VALUE
+
+
+def _refused(status: Status, request_id: int, channel: str, why: str) -> MrcpResponse:
+    fields = [(Header.CHANNEL.value, channel)] if channel else []
+    reason = [pair for pair in cause_fields("", why) if pair[1]]
+    return MrcpResponse(request_id, status, RequestState.COMPLETE, Headers((*fields, *reason)))

@@ -1,0 +1,329 @@
+"""MRCPv2 over real localhost sockets: every wait bounded by LIMIT_S, the scripted recogniser in-loop."""
+
+import itertools
+import re
+import socket
+import threading
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trio
+from mrcpclient import Call, a_phone, until
+from mrcpserver import a_server, open_files
+from sound import silence, vowel
+
+from h2b.asr.scripted import ScriptedRecogniser
+from h2b.protocol.session import Setting
+from h2b.telephony.sip_effects import EndReason, Transport
+from h2b.wire.mrcptext import Headers, MrcpEvent, MrcpRequest, MrcpResponse, encode
+
+GRAMMAR = """<?xml version="1.0"?>
+<grammar xmlns="http://www.w3.org/2001/06/grammar" version="1.0" xml:lang="en" root="answer">
+  <rule id="answer" scope="public"><one-of><item>yes</item><item>no</item></one-of></rule>
+</grammar>"""
+
+
+async def hear_a_word(call: Call) -> MrcpEvent:
+    await call.recognise()
+    call.speak()
+    return await call.expect("START-OF-INPUT", "RECOGNITION-COMPLETE")
+
+
+# Recognitions
+
+
+@pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP])
+async def test_a_word_is_recognised_and_the_call_leaves_nothing_behind(setting: Setting, transport: Transport) -> None:
+    async with a_server(setting) as server:
+        files = open_files()
+        async with a_phone(server.sip, transport) as phone:
+            call = await phone.dial()
+            done = await hear_a_word(call)
+            assert done.headers.get("Completion-Cause") == "000 success"
+            assert done.headers.get("Content-Type") == "application/nlsml+xml"
+            assert b"true" in done.body
+            await call.hang_up()
+        await until(lambda: server.idle and open_files() == files)
+        recognition, session = server.records
+        assert (recognition.ended_by, session.ended_by) == ("result", "close")
+        assert {record.wire for record in server.records} == {"mrcp"}
+        assert recognition.session.session_id == call.name
+        # Of the silence that followed the word, nobody sent more than the playout kept.
+        assert 0 < recognition.billed_ms <= 700 < recognition.listened_ms
+
+
+async def test_the_other_result_document_can_be_the_default(setting: Setting) -> None:
+    async with a_server(setting, result="h2b") as server, a_phone(server.sip) as phone:
+        done = await hear_a_word(await phone.dial())
+        assert done.headers.get("Content-Type") == "application/x-nlsml"
+
+
+async def test_a_grammar_is_defined_and_recognised_by_its_name(setting: Setting) -> None:
+    async with a_server(setting) as server, a_phone(server.sip) as phone:
+        call = await phone.dial()
+        await call.ask("DEFINE-GRAMMAR", GRAMMAR, Content_Type="application/srgs+xml", Content_Id="request1@form-level")
+        await call.recognise("session:request1@form-level")
+        call.speak()
+        done = await call.expect("START-OF-INPUT", "RECOGNITION-COMPLETE")
+        assert b"session:request1@form-level" in done.body
+
+
+async def test_keys_alone_are_recognised_without_any_sound(setting: Setting) -> None:
+    async with a_server(setting) as server, a_phone(server.sip) as phone:
+        call = await phone.dial()
+        await call.recognise("builtin:dtmf/digits?length=4")
+        call.press("1234")
+        done = await call.expect("START-OF-INPUT", "RECOGNITION-COMPLETE")
+        assert done.headers.get("Completion-Cause") == "000 success"
+        assert b"1234" in done.body
+
+
+async def test_two_resources_share_one_line_of_sound(setting: Setting) -> None:
+    async with a_server(setting) as server, a_phone(server.sip) as phone:
+        call = await phone.dial(resources=("speechrecog", "dtmfrecog"))
+        by_voice, by_keys = call.grant.resources
+        assert by_voice.channel.partition("@")[0] == by_keys.channel.partition("@")[0]
+        call.granted = by_keys
+        await call.recognise("builtin:dtmf/digits?length=2")
+        call.press("42")
+        done = await call.expect("START-OF-INPUT", "RECOGNITION-COMPLETE")
+        assert b"42" in done.body
+        call.granted = by_voice
+        assert (await hear_a_word(call)).headers.get("Completion-Cause") == "000 success"
+
+
+async def test_a_caller_who_sends_nothing_at_all_is_heard_as_silent(setting: Setting) -> None:
+    async with a_server(setting) as server, a_phone(server.sip) as phone:
+        call = await phone.dial()
+        await call.recognise(No_Input_Timeout="200")
+        done = await call.expect("RECOGNITION-COMPLETE")
+        assert done.headers.get("Completion-Cause") == "002 no-input-timeout"
+
+
+async def test_sound_that_stops_in_the_middle_of_a_word_ends_the_recognition(setting: Setting) -> None:
+    async with a_server(setting) as server, a_phone(server.sip) as phone:
+        call = await phone.dial()
+        await call.recognise()
+        call.speak(silence(0.1) + vowel(0.5))
+        done = await call.expect("START-OF-INPUT", "RECOGNITION-COMPLETE")
+        assert done.headers.get("Completion-Cause") == "000 success"
+
+
+async def test_stop_in_the_middle_of_a_word(setting: Setting) -> None:
+    async with a_server(setting, ScriptedRecogniser()) as server, a_phone(server.sip) as phone:
+        call = await phone.dial()
+        await call.recognise()
+        call.speak()
+        await call.expect("START-OF-INPUT")
+        stopped = await call.ask("STOP")
+        assert stopped.headers.get("Active-Request-Id-List") == "1"
+        await call.hang_up()
+        assert server.records[0].ended_by == "stop"
+
+
+async def test_parameters_are_set_and_told(setting: Setting) -> None:
+    async with a_server(setting) as server, a_phone(server.sip) as phone:
+        call = await phone.dial()
+        await call.ask("SET-PARAMS", No_Input_Timeout="7000", Confidence_Threshold="0.4")
+        told = await call.ask("GET-PARAMS", No_Input_Timeout="", Confidence_Threshold="")
+        assert told.headers.get("No-Input-Timeout") == "7000"
+        assert told.headers.get("Confidence-Threshold") == "0.4"
+
+
+async def test_a_client_that_asks_for_the_sound_gets_an_empty_address(setting: Setting) -> None:
+    async with a_server(setting) as server, a_phone(server.sip) as phone:
+        call = await phone.dial()
+        await call.recognise(Save_Waveform="true")
+        call.speak()
+        done = await call.expect("START-OF-INPUT", "RECOGNITION-COMPLETE")
+        assert done.headers.all("Waveform-URI") == ("",)
+
+
+async def test_the_sound_is_kept_where_the_operator_says(setting: Setting, tmp_path: Path) -> None:
+    settings = {"waveform_folder": str(tmp_path), "waveform_url": "https://sound.example.com/kept/"}
+    async with a_server(setting, **settings) as server, a_phone(server.sip) as phone:
+        call = await phone.dial()
+        for _ in range(2):
+            await call.recognise(Save_Waveform="true")
+            call.speak()
+            done = await call.expect("START-OF-INPUT", "RECOGNITION-COMPLETE")
+            told = re.fullmatch(
+                r"<https://sound\.example\.com/kept/([0-9a-f]{32}\.wav)>;size=(\d+);duration=(\d+)",
+                done.headers.get("Waveform-URI"),
+            )
+            assert told is not None
+            file = tmp_path / told[1]
+            assert file.stat().st_size == int(told[2])
+            with wave.open(str(file)) as kept:
+                assert (kept.getnchannels(), kept.getsampwidth(), kept.getframerate()) == (1, 2, 8000)
+                assert kept.getnframes() == int(told[3]) * 8 > 4000
+                assert np.abs(np.frombuffer(kept.readframes(kept.getnframes()), "<i2")).max() > 5000
+        assert len(list(tmp_path.iterdir())) == 2
+
+
+async def test_sound_that_cannot_be_kept_costs_the_address_alone(setting: Setting, tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    async with a_server(setting, waveform_folder=str(folder)) as server, a_phone(server.sip) as phone:
+        folder.rmdir()
+        call = await phone.dial()
+        await call.recognise(Save_Waveform="true")
+        call.speak()
+        done = await call.expect("START-OF-INPUT", "RECOGNITION-COMPLETE")
+        assert done.headers.all("Waveform-URI") == ("",)
+        assert done.headers.get("Completion-Cause") == "000 success"
+
+
+async def test_a_recording_is_recognised_in_place_of_the_line(setting: Setting, tmp_path: Path) -> None:
+    settings = {"waveform_folder": str(tmp_path), "waveform_url": "https://sound.example.com/kept/"}
+    async with a_server(setting, **settings) as server, a_phone(server.sip) as phone:
+        call = await phone.dial()
+        await call.recognise(Save_Waveform="true")
+        call.speak()
+        kept = (await call.expect("START-OF-INPUT", "RECOGNITION-COMPLETE")).headers.get("Waveform-URI")
+        await call.recognise(Input_Waveform_URI=kept)
+        done = await call.expect("START-OF-INPUT", "RECOGNITION-COMPLETE")
+        assert done.headers.get("Completion-Cause") == "000 success"
+        for wrong in (
+            "<https://sound.example.com/kept/../h2b.toml>",
+            "file:///etc/passwd",
+            "<https://elsewhere/a.wav>",
+        ):
+            refused = await call.ask(
+                "RECOGNIZE",
+                "builtin:speech/boolean",
+                status=407,
+                Content_Type="text/uri-list",
+                Input_Waveform_URI=wrong,
+            )
+            assert refused.headers.get("Completion-Cause") == "009 uri-failure"
+            assert refused.headers.get("Failed-URI") == wrong
+
+
+# Connections
+
+
+async def test_a_second_call_speaks_by_the_same_connection(setting: Setting) -> None:
+    async with a_server(setting) as server, a_phone(server.sip) as phone:
+        first = await phone.dial()
+        await first.recognise(No_Input_Timeout="20000")
+        second = await phone.dial(link=first.link)
+        assert not second.grant.resources[0].new_connection
+        assert (await hear_a_word(second)).headers.get("Completion-Cause") == "000 success"
+        assert server.telephone.control.connections == 1
+        await second.hang_up()
+        first.speak()
+        done = await first.expect("START-OF-INPUT", "RECOGNITION-COMPLETE")
+        assert done.headers.get("Completion-Cause") == "000 success"
+        await first.hang_up()
+
+
+async def test_existing_is_answered_new_to_a_client_without_a_connection(setting: Setting) -> None:
+    async with a_server(setting) as server, a_phone(server.sip) as phone:
+        call = await phone.dial(reuse_connection=True)
+        assert call.granted.new_connection
+
+
+async def test_messages_in_segments_of_one_octet(setting: Setting) -> None:
+    async with a_server(setting) as server, a_phone(server.sip) as phone:
+        call = await phone.dial()
+        call.byte_by_byte = True
+        assert (await hear_a_word(call)).headers.get("Completion-Cause") == "000 success"
+
+
+async def test_a_grammar_that_takes_long_to_read_holds_up_no_other_channel(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = threading.Event()
+    monkeypatch.setattr(type(setting.registry), "read_ahead", lambda *_: reading.wait(20))
+    async with a_server(setting) as server, a_phone(server.sip) as phone:
+        slow = await phone.dial()
+        await slow.send("DEFINE-GRAMMAR", GRAMMAR, Content_Type="application/srgs+xml", Content_Id="slow")
+        await slow.send("GET-PARAMS")
+        quick = await phone.dial(link=slow.link)
+        await quick.ask("GET-PARAMS")
+        reading.set()
+        answers = [await slow.message(), await slow.message()]
+        assert [answer.request_id for answer in answers] == [1, 2]
+        assert all(isinstance(answer, MrcpResponse) and answer.status == 200 for answer in answers)
+
+
+async def test_a_channel_nobody_has_is_answered_with_405(setting: Setting) -> None:
+    async with a_server(setting) as server, a_phone(server.sip) as phone:
+        call = await phone.dial()
+        await call.ask("GET-PARAMS")
+        other = await phone.dial()
+        other.granted = call.granted
+        await other.send("GET-PARAMS", request_id=9)
+        refused = await other.message(call.granted.channel)
+        assert (refused.request_id, getattr(refused, "status", 0)) == (9, 405)
+        await call.hang_up()
+        await until(lambda: server.telephone.board.calls == 1)
+        await call.send("STOP", request_id=12)
+        assert getattr(await call.message(), "status", 0) == 405
+
+
+async def test_what_is_no_message_closes_the_connection_and_the_call(setting: Setting) -> None:
+    async with a_server(setting) as server, a_phone(server.sip) as phone:
+        call = await phone.dial()
+        await call.ask("GET-PARAMS")
+        assert call.link is not None
+        await call.link.stream.send_all(b"MRCP/3.0 70 STOP 8\r\nChannel-Identifier: x@speechrecog\r\n\r\n")
+        answer = await call.message("x@speechrecog")
+        assert (answer.request_id, getattr(answer, "status", 0)) == (8, 502)
+        await call.link.closed.wait()
+        await call.ended()
+        await until(lambda: server.idle)
+
+
+async def test_a_message_that_can_be_told_apart_costs_only_itself(setting: Setting) -> None:
+    async with a_server(setting) as server, a_phone(server.sip) as phone:
+        call = await phone.dial()
+        assert call.link is not None
+        head = f"MRCP/2.0 99 GET-PARAMS 1\r\nChannel-Identifier: {call.granted.channel}\r\nno field\r\n\r\n"
+        await call.link.stream.send_all(head.encode())
+        refused = await call.message()
+        assert (refused.request_id, getattr(refused, "status", 0)) == (1, 404)
+        await call.send("GET-PARAMS", request_id=2)
+        assert getattr(await call.message(), "status", 0) == 200
+
+
+async def test_a_client_that_does_not_read_is_hung_up_on_and_no_other(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("h2b.server.outbox.UNREAD_S", 0.2)
+    monkeypatch.setattr("h2b.server.calls.LINGER_S", 0.0)
+    async with a_server(setting) as server, a_phone(server.sip) as phone:
+        deaf, other = await phone.dial(connect=False), await phone.dial()
+        await other.ask("GET-PARAMS")
+        stream = await trio.open_tcp_stream(deaf.granted.address, deaf.granted.port)
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 12)
+        fields = Headers((("Channel-Identifier", deaf.granted.channel),))
+        with pytest.raises(trio.BrokenResourceError):
+            await ask_for_ever(stream, fields)
+        assert await deaf.ended() is EndReason.HUNG_UP
+        await stream.aclose()
+        await other.ask("GET-PARAMS")
+
+
+async def ask_for_ever(stream: trio.SocketStream, fields: Headers) -> None:
+    for number in itertools.count(1):
+        await stream.send_all(encode(MrcpRequest("GET-PARAMS", number, fields)) * 100)
+
+
+async def test_more_requests_than_may_wait_are_refused(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading = threading.Event()
+    monkeypatch.setattr(type(setting.registry), "read_ahead", lambda *_: reading.wait(20))
+    async with a_server(setting) as server, a_phone(server.sip) as phone:
+        call = await phone.dial()
+        await call.send("DEFINE-GRAMMAR", GRAMMAR, Content_Type="application/srgs+xml", Content_Id="slow")
+        for _ in range(50):
+            await call.send("GET-PARAMS")
+        refused = await call.message()
+        assert getattr(refused, "status", 0) == 407
+        assert refused.headers.get("Completion-Reason") == '"32 requests wait already"'
+        reading.set()
+        statuses = [getattr(await call.message(), "status", 0) for _ in range(50)]
+        assert statuses.count(200) >= 32
