@@ -122,6 +122,9 @@ class MrcpSettings:
     """Address of this server that clients reach: the outer one behind NAT or in a container. Empty for `sip`'s own."""
     rtp_ports: str = field(default="20000-20999", metadata={"check": lambda text: parse_ports(text)})
     """UDP ports for sound: each call takes an even one and leaves the odd one after it free."""
+    srtp: str = _setting("off", choices=("off", "allowed", "required"))
+    """Whether sound may come as SRTP with its key in the SDP (RTP/SAVP), or must; other offers are refused with 488.
+    The key is as secret as SIP is: use `sip_tls`. Needs `pip install h2b[srtp]`."""
     result: str = _setting("rfc", choices=("rfc", "h2b"))
     """Result documents, unless a client's Accept says more: rfc as in RFC 6787, h2b as in the H2B protocol."""
     maximum_calls: int = _setting(500, low=1)

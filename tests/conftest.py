@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Machines that are busy with other work are slow: no example has a deadline.
+settings.register_profile("h2b", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("h2b")
 
 
 @pytest.fixture(scope="session", autouse=True)

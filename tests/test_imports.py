@@ -38,6 +38,7 @@ ONLY_IN = {
     "anyio": ("h2b.server.http",),
     "prometheus_client": ("h2b.server.metrics",),
     "psycopg": ("h2b.usage.postgres",),
+    "pylibsrtp": ("h2b.server.srtp",),
     "onnxruntime": ("h2b.asr.backends",),
     "onnx": ("h2b.asr.backends",),
 }

@@ -58,6 +58,7 @@ MEANINGS = {
     "sip_connection_refused": "So many SIP connections are open that one more was closed at once.",
     "sip_failed": "A SIP message met a fault of ours, and was dropped.",
     "sip_not_sent": "A SIP message could not be sent to this address.",
+    "srtp_keys_in_the_clear": "`srtp` in `[mrcp]` takes keys by SIP without TLS, from other machines: use `sip_tls`.",
     "stopped": "The last connection is closed.",
     "token_failed": "A token was asked for, and the file of clients or its key could not be used.",
     "token_not_verified": "A client showed a token, and the issuer's keys or the file of clients could not be had.",

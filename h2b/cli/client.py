@@ -79,8 +79,13 @@ class Client:
 @asynccontextmanager
 async def connect(url: str) -> AsyncIterator[Client]:
     """A client of the server at a WebSocket URL, as long as the block. Raises CallEnded when the server refuses it."""
+    opened: WebSocketConnection | None = None
     try:
-        async with open_websocket_url(url) as socket:
-            yield Client(socket)
+        async with open_websocket_url(url) as opened:
+            yield Client(opened)
     except HandshakeError as refused:
         raise CallEnded(f"{url}: the connection was refused ({refused!r})") from refused
+    finally:
+        # The library leaves the stream open of a connection that the server ended first, and gives no way to it.
+        if opened is not None:
+            await trio.aclose_forcefully(opened._stream)

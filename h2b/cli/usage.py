@@ -277,7 +277,8 @@ def _print_summary(lines: list[SummaryLine]) -> None:
     out = console()
     out.print(rows)
     total = clock(sum(line.billed_ms for line in lines))
-    out.print(f"\n{sum(line.recognitions for line in lines)} recognitions, {total} billed (h:mm:ss.mmm)")
+    count = sum(line.recognitions for line in lines)
+    out.print(f"\n{count} recognition{'s' * (count != 1)}, {total} billed (h:mm:ss.mmm)")
 
 
 def clock(milliseconds: int) -> str:

@@ -27,6 +27,8 @@ FORMATS = {
 """Media types of grammars themselves; Asterisk and FreeSWITCH say application/xml too."""
 MAXIMUM_GRAMMARS = 16
 MAXIMUM_LISTS = 100
+MAXIMUM_TEXT = 4096
+"""Characters of a text to interpret: more than anybody says at once, and others wait while it is read."""
 
 
 @define
@@ -81,8 +83,8 @@ class GrammarNames:
             if _media_type(part.headers) == MediaType.PLAIN and named == part.headers.get(Header.CONTENT_ID).strip(
                 "<> "
             ):
-                return _decoded(part.body)
-        return text
+                return _short(_decoded(part.body))
+        return _short(text)
 
     def _definition(self, part: Part, request_id: int, alias: str) -> list[DefineGrammar]:
         written = FORMATS.get(_media_type(part.headers))
@@ -158,6 +160,13 @@ def builtin_uri(path: str) -> str:
 def _unusable(why: str) -> Refused:
     """Clients look for the cause of a request that failed."""
     return Refused(Status.METHOD_FAILED, why, completion=CompletionCause.GRAMMAR_DEFINITION_FAILURE)
+
+
+def _short(text: str) -> str:
+    if len(text) > MAXIMUM_TEXT:
+        why = f"the text to interpret: got {len(text)} characters, expected at most {MAXIMUM_TEXT}"
+        raise Refused(Status.ILLEGAL_VALUE, why)
+    return text
 
 
 def _parts(request: MrcpRequest) -> tuple[Part, ...]:

@@ -39,6 +39,7 @@ from h2b.wire.mrcp import (
     flavour_of,
     parameter_fields,
     read_given,
+    read_request_ids,
     refusal,
     result_body,
 )
@@ -203,8 +204,7 @@ class Recognizer:
 
     def _set_params(self, request: MrcpRequest, now: float) -> list[Effect]:
         given = self._known(request)
-        self._attributes.update(given.attributes)
-        self.session.describe(**given.attributes)
+        self._describe(given)
         self._command(SetParams(request_id=request.request_id, changes=given.changes), now)
         return [self._success(request)]
 
@@ -241,6 +241,7 @@ class Recognizer:
 
     def _asked(self, request: MrcpRequest, now: float) -> _Request:
         given = read_given(request.headers)
+        self._describe(given)
         commands, grammars = self._names.recognised(request)
         if commands and self.recognising:
             # The session takes definitions between recognitions: the queue's come when their turn is.
@@ -282,7 +283,7 @@ class Recognizer:
         return [self._success(request), *self._told(rest, now)]
 
     def _stop(self, request: MrcpRequest, now: float) -> list[Effect]:
-        wanted = _ids(request.headers.get(Header.ACTIVE_REQUESTS))
+        wanted = read_request_ids(request.headers)
         stopped: list[int] = []
         effects: list[Effect] = []
         for waiting in [each for each in self._queue if not wanted or each.request_id in wanted]:
@@ -426,6 +427,10 @@ class Recognizer:
         assert parameters is not None
         return parameters
 
+    def _describe(self, given: Given) -> None:
+        self._attributes.update(given.attributes)
+        self.session.describe(**given.attributes)
+
     def _known(self, request: MrcpRequest) -> Given:
         """What a SET-PARAMS says. Raises Refused, status 403, for fields that mean nothing."""
         given = read_given(request.headers)
@@ -486,12 +491,3 @@ _UNASKED = (EventName.START_OF_INPUT, EventName.RECOGNITION_COMPLETE)
 
 def _sends(effect: Effect, event: Event) -> bool:
     return isinstance(effect, Send) and effect.event is event
-
-
-def _ids(listed: str) -> set[int]:
-    """An Active-Request-Id-List. Raises Refused, status 404."""
-    parts = [part.strip() for part in listed.split(",") if part.strip()]
-    if not all(part.isascii() and part.isdigit() and len(part) <= 10 for part in parts):
-        why = f"{Header.ACTIVE_REQUESTS}: got '{listed[:80]}', expected request-ids with commas between"
-        raise Refused(Status.ILLEGAL_VALUE, why, Headers().with_field(Header.ACTIVE_REQUESTS, listed[:400]))
-    return {int(part) for part in parts}

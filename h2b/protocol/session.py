@@ -32,7 +32,7 @@ from h2b.audio.endpoint import (
 )
 from h2b.grammar.registry import Registry
 from h2b.model.causes import CompletionCause
-from h2b.model.errors import ClientError, MethodNotAllowed, ScriptError, event_of
+from h2b.model.errors import ClientError, MethodNotAllowed, MissingParameter, ScriptError, event_of
 from h2b.model.formats import SAMPLE_RATE
 from h2b.model.messages import (
     Close,
@@ -315,6 +315,8 @@ class Session:
     def _do_recognize(self, command: Recognize, now: float) -> list[Effect]:
         session = self._session
         parameters = session.parameters.with_changes(command.changes)
+        if not command.grammars:
+            raise MissingParameter("grammars", command.method, "at least one grammar")
         grammars = session.registry.activate_all(command.grammars, parameters.speech_language)
         recognition = Recognition(
             parameters,

@@ -13,6 +13,7 @@ Theory of operation
 
 import secrets
 import socket
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
@@ -38,9 +39,11 @@ from h2b.telephony.sdp_answer import (
     Answer,
     AnswerSettings,
     OfferNotAcceptable,
+    Srtp,
     accept_offer,
     answer,
 )
+from h2b.telephony.sdp_crypto import KEY_BYTES
 from h2b.telephony.sdp_offer import read_offer
 from h2b.telephony.sip_effects import CallChanged, CallConfirmed, CallEnded, CallOffered, EndReason
 from h2b.wire.nlsml import Flavour
@@ -79,6 +82,7 @@ class CallSettings:
     allow: tuple[IPv4Network | IPv6Network, ...] = ()
     waveforms: Waveforms | None = None
     """Where sound is kept for clients that ask for it."""
+    srtp: Srtp = Srtp.OFF
 
 
 @define(eq=False)
@@ -99,6 +103,8 @@ class _Call:
     """By resource."""
     media: dict[int, MediaPort] = field(factory=dict)
     """By the index of the m= line."""
+    keys: defaultdict[int, bytes] = field(factory=lambda: defaultdict(_make_key), repr=False)
+    """Our SRTP keys, made when they are needed, by the index of the m= line."""
     scope: trio.CancelScope = field(factory=trio.CancelScope)
     nursery: trio.Nursery | None = None
     lost: trio.Event = field(factory=trio.Event)
@@ -256,6 +262,8 @@ class Switchboard:
             version=call.version,
             reuse_connection=self._control.connected_from(call.hosts),
             established=call.name in self._calls,
+            srtp=settings.srtp,
+            keys=call.keys,
         )
 
     def _with_ports(
@@ -392,6 +400,10 @@ class Switchboard:
     def _close_port(self, call: _Call, port: MediaPort) -> None:
         _log.info("rtp_ended", call_id=call.call_id, port=port.number, packets=port.report)
         self._media.close(port)
+
+
+def _make_key() -> bytes:
+    return secrets.token_bytes(KEY_BYTES)
 
 
 def admitted(host: str, allow: Sequence[IPv4Network | IPv6Network]) -> bool:

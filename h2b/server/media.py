@@ -9,6 +9,8 @@ Theory of operation
     stops sending is heard as silent, and every timer of a recognition still fires. Such silence is told apart, for
     nobody is billed for it.
  3. Where nobody listens, sound is not converted.
+ 4. What is protected is made plain before anything else looks at it: what is forged is no sign of life, and moves no
+    address.
 """
 
 import socket
@@ -24,10 +26,12 @@ from h2b.audio.g711 import decode_alaw, decode_mulaw
 from h2b.audio.resample import StreamResampler
 from h2b.model.errors import H2BError
 from h2b.model.formats import SAMPLE_RATE
+from h2b.server.srtp import Rejected, Unprotector
 from h2b.telephony.rtp import COMFORT_NOISE, MAXIMUM_PACKET, SPAN_SECONDS, Encoding, PayloadFormat
 from h2b.telephony.rtp_events import KeyPressed
 from h2b.telephony.rtp_receiver import RtpReceiver
 from h2b.telephony.sdp_answer import AgreedAudio
+from h2b.telephony.sdp_crypto import Crypto
 
 _log = structlog.get_logger("h2b.server.media")
 
@@ -75,6 +79,9 @@ class MediaPort:
         self.number: int = own.getsockname()[1]
         self.listeners: tuple[Listener, ...] = ()
         self.receiver = _receiver(agreed, now)
+        self.rejected = dict.fromkeys(Rejected, 0)
+        """Packets of a protected call that did not count."""
+        self._unprotect = _unprotector(agreed.crypto)
         self._agreed = agreed
         self._arrived = -SILENT_S
         """When the last packet came."""
@@ -83,6 +90,9 @@ class MediaPort:
     def agree(self, agreed: AgreedAudio, now: float) -> None:
         """The caller made another offer: what it changes counts from now on."""
         before, self._agreed = self._agreed, agreed
+        if agreed.crypto != before.crypto:
+            # With the same key the stream goes on, and with it the count of what came.
+            self._unprotect = _unprotector(agreed.crypto)
         if (agreed.payload, agreed.event) != (before.payload, before.event):
             self.receiver = _receiver(agreed, now)
         else:
@@ -94,6 +104,12 @@ class MediaPort:
         try:
             for _ in range(PACKETS_A_SWEEP):
                 datagram, source = take(MAXIMUM_PACKET)
+                if self._unprotect is not None:
+                    plain = self._unprotect(datagram)
+                    if isinstance(plain, Rejected):
+                        self.rejected[plain] += 1
+                        continue
+                    datagram = plain
                 self._arrived = now
                 receive(datagram, source[:2], now)
         except BlockingIOError:
@@ -123,7 +139,8 @@ class MediaPort:
     @property
     def report(self) -> dict[str, float]:
         """What came, for the log: the counts that are not 0."""
-        return {name: count for name, count in asdict(self.receiver.statistics).items() if count}
+        rejected = {why.name.lower(): count for why, count in self.rejected.items()}
+        return {name: count for name, count in (asdict(self.receiver.statistics) | rejected).items() if count}
 
 
 class Converter:
@@ -156,6 +173,10 @@ def _receiver(agreed: AgreedAudio, now: float) -> RtpReceiver:
     if agreed.event is not None:
         formats[agreed.event.number] = PayloadFormat(Encoding.TELEPHONE_EVENT, agreed.event.rate)
     return RtpReceiver(formats, now, announced=(agreed.remote_address, agreed.remote_port))
+
+
+def _unprotector(crypto: Crypto | None) -> Unprotector | None:
+    return Unprotector(crypto) if crypto is not None else None
 
 
 @define

@@ -32,10 +32,11 @@ from h2b.server.channel import Channel
 from h2b.server.media import Media, Ports
 from h2b.server.mrcp import ControlPort
 from h2b.server.sip import SipEndpoint
+from h2b.server.srtp import check_srtp
 from h2b.server.tls import Tls
 from h2b.server.waveforms import Waveforms
 from h2b.telephony.sdp import write_sdp
-from h2b.telephony.sdp_answer import AnswerSettings, capabilities
+from h2b.telephony.sdp_answer import AnswerSettings, Srtp, capabilities
 from h2b.telephony.sip_digest import DigestGuard
 from h2b.telephony.sip_server import SipServer
 from h2b.telephony.sip_settings import SipSettings
@@ -91,7 +92,8 @@ async def open_telephone(
     """Serve MRCPv2 during the block; None when it is off. The end of the block waits until `shutdown` is drained.
 
     Raises:
-        ConfigurationError: an address cannot be listened on, or TLS is asked for without a certificate.
+        ConfigurationError: an address cannot be listened on, TLS is asked for without a certificate, or SRTP without
+            its library.
     """
     settings = configuration.mrcp
     if not settings.sip:
@@ -102,6 +104,9 @@ async def open_telephone(
         configuration = evolve(configuration, mrcp=settings)
     if tls is None and (settings.sip_tls or settings.mrcp_tls):
         raise ConfigurationError("[mrcp]: sip_tls and mrcp_tls need the certificate of [tls]")
+    check_srtp(settings.srtp)
+    if settings.srtp != "off" and not is_loopback(settings.sip):
+        _log.warning("srtp_keys_in_the_clear", address=settings.sip)
     with ExitStack() as opened:
         sockets = await _listen(settings, opened)
         closing = trio.Event()
@@ -194,6 +199,7 @@ class _Serving:
             connect_s=settings.connect_s,
             allow=allow,
             waveforms=_waveforms(settings),
+            srtp=Srtp(settings.srtp),
         )
         board = Switchboard(call_settings, self.setting, self.open_channel, control, media, tasks)
         port = sockets.datagrams.getsockname()[1]
@@ -202,7 +208,11 @@ class _Serving:
         )
         able = capabilities(
             AnswerSettings(
-                address=own, channel="", control_port=call_settings.control_port, tls_port=call_settings.tls_port
+                address=own,
+                channel="",
+                control_port=call_settings.control_port,
+                tls_port=call_settings.tls_port,
+                srtp=call_settings.srtp,
             )
         )
         guard = DigestGuard(settings.realm, dict(settings.users)) if settings.users else None

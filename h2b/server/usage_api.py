@@ -28,7 +28,7 @@ from attrs import define, field, frozen
 from h2b.access.grant import Refusal
 from h2b.model.errors import nearest, shorten
 from h2b.usage.export import as_json
-from h2b.usage.reading import ALWAYS, Place, Selection, TooSlow, UsageReader
+from h2b.usage.reading import ALWAYS, Place, Selection, TooSlow, UsageReader, unhurried
 from h2b.usage.store import RECOGNITIONS, SESSIONS, Period, Row, StoreUnavailable, Table, storable
 from h2b.usage.summary import DAY_MS, EPOCH, SummaryLine, whole
 
@@ -36,7 +36,8 @@ _log = structlog.get_logger("h2b.server.usage_api")
 
 MAXIMUM_LIMIT = 1000
 DEFAULT_LIMIT = 100
-READS_AT_ONCE = 2
+READS_AT_ONCE = 1
+"""A summary keeps a core busy, and calls come first."""
 MAXIMUM_READS_WAITING = 32
 MOMENTS = "a day or a time such as 2026-11-01 or 2026-11-01T08:00:00Z"
 
@@ -157,8 +158,8 @@ class UsageApi:
 
 
 def _page(found: Sequence[Any], limit: int, show: Callable[[Any], str], place: Callable[[Any], Place]) -> Page:
-    shown = found[:limit]
-    return Page([show(entry) for entry in shown], place(shown[-1]) if len(found) > limit else None)
+    shown = [show(entry) for entry in unhurried(found[:limit])]
+    return Page(shown, place(found[limit - 1]) if len(found) > limit else None)
 
 
 def _place(row: Row) -> Place:

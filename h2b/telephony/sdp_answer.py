@@ -8,16 +8,19 @@ each accepted audio has a port.
 """
 
 from collections.abc import Mapping
+from enum import Enum
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from h2b.model.errors import H2BError, shorten
 from h2b.telephony.sdp import Attributes, Media, Origin, SessionDescription
+from h2b.telephony.sdp_crypto import Crypto, Suite
 from h2b.telephony.sdp_offer import (
     AUDIO_PROTOCOL,
     CONTROL_PLAIN,
     CONTROL_TLS,
     EVENT,
+    SECURE_AUDIO_PROTOCOL,
     SENDING,
     STATIC_PAYLOADS,
     AudioMedia,
@@ -32,6 +35,22 @@ EVENTS_HEARD = "0-15"
 RESOURCES = ("speechrecog", "dtmfrecog")
 FORMATS = (("PCMU", 8000), ("PCMA", 8000), ("L16", 8000), ("L16", 16000))
 PTIMES_MS = range(10, 101)
+MAXIMUM_SECURE_PAYLOAD = 1400
+"""Octets of a protected packet's sound: there are libraries that take no packet larger than Ethernet's."""
+
+
+class Srtp(Enum):
+    """Whether audio may be, or must be, protected (RFC 4568)."""
+
+    OFF = "off"
+    ALLOWED = "allowed"
+    REQUIRED = "required"
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """What audio lines may say."""
+        plain = () if self is Srtp.REQUIRED else (AUDIO_PROTOCOL,)
+        return plain if self is Srtp.OFF else (*plain, SECURE_AUDIO_PROTOCOL)
 
 
 class OfferNotAcceptable(H2BError):
@@ -65,15 +84,22 @@ class AnswerSettings:
     """Whether `connection:existing` may be answered so: no, if the client has no connection to us."""
     established: bool = False
     """Whether this changes a session, so that an offer may also take all away."""
+    srtp: Srtp = Srtp.OFF
+    keys: Mapping[int, bytes] = field(factory=dict, repr=False)
+    """Our SRTP key and salt for each protected audio line, by index. Nobody else may have them."""
 
 
 @frozen
 class AcceptedAudio:
-    """Audio that can be had: what it will be coded in, and the telephone-event that goes with it, if any."""
+    """Audio that can be had: what it will be coded in, and the telephone-event that goes with it, if any.
+
+    `crypto` is what the client protects it with; None for plain audio.
+    """
 
     media: AudioMedia
     payload: PayloadFormat
     event: PayloadFormat | None
+    crypto: Crypto | None = None
 
 
 @frozen
@@ -154,8 +180,13 @@ def _judge_audio(audio: AudioMedia, settings: AnswerSettings) -> AcceptedAudio |
     """What can be had of an audio line, or why nothing."""
     if audio.port == 0:
         return "disabled"
-    if audio.protocol.upper() != AUDIO_PROTOCOL:
-        return f"got protocol {shorten(audio.protocol)}, expected {AUDIO_PROTOCOL}"
+    if audio.protocol.upper() not in settings.srtp.protocols:
+        return f"got protocol {shorten(audio.protocol)}, expected {' or '.join(settings.srtp.protocols)}"
+    crypto = next(iter(audio.crypto), None) if audio.secure else None
+    if audio.secure and crypto is None:
+        # Not the line itself: this is logged, and keys are in it.
+        suites = " or ".join(suite.value for suite in Suite)
+        return f"no crypto that can be taken: expected {suites}, one inline key, no MKI"
     if not audio.address:
         return "no c= line holds for it"
     events = [own for own in audio.formats if own.encoding.lower() == EVENT]
@@ -163,7 +194,7 @@ def _judge_audio(audio: AudioMedia, settings: AnswerSettings) -> AcceptedAudio |
         if own.channels == 1 and (own.encoding.upper(), own.rate) in settings.formats:
             # Events count time by their own clock, best that of the audio (RFC 4733, section 2.1).
             event = next((event for event in events if event.rate == own.rate), next(iter(events), None))
-            return AcceptedAudio(audio, own, event)
+            return AcceptedAudio(audio, own, event, crypto)
     offered = ", ".join(f"{own.encoding}/{own.rate}" for own in audio.formats) or "none"
     expected = ", ".join(f"{name}/{rate}" for name, rate in settings.formats)
     return f"got formats {shorten(offered)}, expected one of {expected}"
@@ -203,6 +234,8 @@ class AgreedAudio:
     ptime_ms: int
     receiving: bool
     """Whether the client sends at all now."""
+    crypto: Crypto | None = None
+    """What the client protects its packets with; None for plain audio."""
 
 
 @frozen
@@ -217,7 +250,7 @@ class Answer:
 def answer(acceptance: Acceptance, settings: AnswerSettings, ports: Mapping[int, int]) -> Answer:
     """The answer, in the order and number of the offer's lines (RFC 3264, section 6).
 
-    `ports` has our RTP port for the index of each accepted audio.
+    `ports` has our RTP port for the index of each accepted audio, `settings.keys` our key where it is protected.
     """
     media = list(acceptance.offer.description.media)
     lines = [Media(own.kind, 0, own.protocol, own.formats) for own in media]
@@ -236,7 +269,7 @@ def answer(acceptance: Acceptance, settings: AnswerSettings, ports: Mapping[int,
     for accepted in acceptance.audio:
         heard = _agree_audio(accepted, ports[accepted.media.index], settings)
         audio.append(heard)
-        lines[heard.index] = _audio_line(accepted.media, heard)
+        lines[heard.index] = _audio_line(accepted.media, heard, settings)
     origin = Origin("h2b", settings.session_id, str(settings.version), settings.address)
     description = SessionDescription(origin, settings.address, media=tuple(lines))
     return Answer(description, tuple(control), tuple(audio))
@@ -266,12 +299,20 @@ def _agree_audio(accepted: AcceptedAudio, port: int, settings: AnswerSettings) -
         remote_port=own.port,
         payload=accepted.payload,
         event=accepted.event,
-        ptime_ms=own.ptime_ms if own.ptime_ms in PTIMES_MS else settings.ptime_ms,
+        ptime_ms=own.ptime_ms if _is_ptime(accepted) else settings.ptime_ms,
         receiving=own.direction in SENDING,
+        crypto=accepted.crypto,
     )
 
 
-def _audio_line(own: AudioMedia, heard: AgreedAudio) -> Media:
+def _is_ptime(accepted: AcceptedAudio) -> bool:
+    """Whether the offer's ptime can be had."""
+    ptime_ms, payload = accepted.media.ptime_ms, accepted.payload
+    octets = ptime_ms * payload.rate // 1000 * (2 if payload.encoding.upper() == "L16" else 1)
+    return ptime_ms in PTIMES_MS and (accepted.crypto is None or octets <= MAXIMUM_SECURE_PAYLOAD)
+
+
+def _audio_line(own: AudioMedia, heard: AgreedAudio, settings: AnswerSettings) -> Media:
     formats = [heard.payload] if heard.event is None else [heard.payload, heard.event]
     attributes: list[tuple[str, str | None]] = [("rtpmap", payload.rtpmap) for payload in formats]
     if heard.event is not None:
@@ -279,6 +320,9 @@ def _audio_line(own: AudioMedia, heard: AgreedAudio) -> Media:
     attributes += [("recvonly" if heard.receiving else "inactive", None), ("ptime", str(heard.ptime_ms))]
     if own.mid:
         attributes.append(("mid", own.mid))
+    if heard.crypto is not None:
+        # Tag and suite of the line that was taken, and a key of our own (RFC 4568, section 5.1.2).
+        attributes.append(("crypto", str(evolve(heard.crypto, key=settings.keys[own.index]))))
     numbers = tuple(str(payload.number) for payload in formats)
     return Media("audio", heard.port, own.protocol, numbers, attributes=Attributes(tuple(attributes)))
 
@@ -293,6 +337,6 @@ def capabilities(settings: AnswerSettings) -> SessionDescription:
     payloads = [PayloadFormat(static.get(own, 96 + place), *own) for place, own in enumerate(meanings)]
     maps: list[tuple[str, str | None]] = [("rtpmap", own.rtpmap) for own in payloads]
     numbers = tuple(str(own.number) for own in payloads)
-    audio = Media("audio", 0, AUDIO_PROTOCOL, numbers, attributes=Attributes(tuple(maps)))
+    audio = [Media("audio", 0, own, numbers, attributes=Attributes(tuple(maps))) for own in settings.srtp.protocols]
     origin = Origin("h2b", settings.session_id, "0", settings.address)
-    return SessionDescription(origin, settings.address, media=(*control, audio))
+    return SessionDescription(origin, settings.address, media=(*control, *audio))

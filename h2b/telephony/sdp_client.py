@@ -7,7 +7,15 @@ not know SIP or sockets.
 from attrs import frozen
 
 from h2b.telephony.sdp import Attributes, Media, Origin, SessionDescription, parse_sdp
-from h2b.telephony.sdp_offer import AUDIO_PROTOCOL, CONTROL_PLAIN, CONTROL_TLS, PayloadFormat, read_offer
+from h2b.telephony.sdp_crypto import Crypto
+from h2b.telephony.sdp_offer import (
+    AUDIO_PROTOCOL,
+    CONTROL_PLAIN,
+    CONTROL_TLS,
+    SECURE_AUDIO_PROTOCOL,
+    PayloadFormat,
+    read_offer,
+)
 
 DISCARD_PORT = 9
 """What a side that will connect writes for its own port (RFC 4145, section 4.1)."""
@@ -30,6 +38,8 @@ class OfferSettings:
     fingerprint: str = ""
     ptime_ms: int = 20
     version: int = 1
+    crypto: tuple[Crypto, ...] = ()
+    """With what the client may protect its sound, the best first; empty for plain sound."""
 
 
 @frozen
@@ -46,13 +56,17 @@ class Granted:
 
 @frozen
 class Grant:
-    """What an answer gives. `audio_port` is 0 and `payload` None where no audio is wanted."""
+    """What an answer gives. `audio_port` is 0 and `payload` None where no audio is wanted.
+
+    `crypto` is with what the server would protect sound of its own; its tag says which of the client's was taken.
+    """
 
     resources: tuple[Granted, ...]
     audio_address: str
     audio_port: int
     payload: PayloadFormat | None
     event: PayloadFormat | None
+    crypto: Crypto | None = None
 
 
 def make_offer(settings: OfferSettings) -> SessionDescription:
@@ -68,8 +82,10 @@ def make_offer(settings: OfferSettings) -> SessionDescription:
         control.append(Media("application", DISCARD_PORT, protocol, ("1",), attributes=Attributes(tuple(attributes))))
     maps: list[tuple[str, str | None]] = [("rtpmap", own.rtpmap) for own in settings.formats]
     others: list[tuple[str, str | None]] = [("sendonly", None), ("ptime", str(settings.ptime_ms)), ("mid", "1")]
+    others += [("crypto", str(own)) for own in settings.crypto]
     numbers = tuple(str(own.number) for own in settings.formats)
-    audio = Media("audio", settings.audio_port, AUDIO_PROTOCOL, numbers, attributes=Attributes((*maps, *others)))
+    protocol = SECURE_AUDIO_PROTOCOL if settings.crypto else AUDIO_PROTOCOL
+    audio = Media("audio", settings.audio_port, protocol, numbers, attributes=Attributes((*maps, *others)))
     origin = Origin("-", "1", str(settings.version), settings.address)
     return SessionDescription(origin, settings.address, media=(*control, audio))
 
@@ -98,4 +114,11 @@ def read_grant(octets: bytes) -> Grant:
         return Grant(tuple(resources), "", 0, None, None)
     events = [own for own in heard.formats if own.encoding.lower() == EVENTS.encoding]
     sounds = [own for own in heard.formats if own not in events]
-    return Grant(tuple(resources), heard.address, heard.port, next(iter(sounds), None), next(iter(events), None))
+    return Grant(
+        tuple(resources),
+        heard.address,
+        heard.port,
+        next(iter(sounds), None),
+        next(iter(events), None),
+        next(iter(heard.crypto), None),
+    )

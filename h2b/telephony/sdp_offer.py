@@ -7,10 +7,12 @@ can do: `sdp_answer` judges.
 from attrs import frozen
 
 from h2b.telephony.sdp import Media, SessionDescription
+from h2b.telephony.sdp_crypto import Crypto, parse_crypto
 
 CONTROL_PLAIN = "TCP/MRCPv2"
 CONTROL_TLS = "TCP/TLS/MRCPv2"
 AUDIO_PROTOCOL = "RTP/AVP"
+SECURE_AUDIO_PROTOCOL = "RTP/SAVP"
 EVENT = "telephone-event"
 
 STATIC_PAYLOADS = {0: ("PCMU", 8000), 3: ("GSM", 8000), 8: ("PCMA", 8000), 9: ("G722", 8000), 18: ("G729", 8000)}
@@ -57,7 +59,7 @@ class ControlMedia:
 
 @frozen
 class AudioMedia:
-    """An m=audio line. `ptime_ms` is 0 where the client says none."""
+    """An m=audio line. `ptime_ms` is 0 where the client says none; `crypto` has what can be taken, in order."""
 
     index: int
     port: int
@@ -67,6 +69,11 @@ class AudioMedia:
     direction: str
     mid: str = ""
     ptime_ms: int = 0
+    crypto: tuple[Crypto, ...] = ()
+
+    @property
+    def secure(self) -> bool:
+        return self.protocol.upper() == SECURE_AUDIO_PROTOCOL
 
 
 @frozen
@@ -129,6 +136,7 @@ def _audio(index: int, media: Media, description: SessionDescription) -> AudioMe
         direction=next(named, next(common, "sendrecv")),
         mid=media.attributes.get("mid") or "",
         ptime_ms=int(ptime) if ptime.isascii() and ptime.isdigit() and len(ptime) < 4 else 0,
+        crypto=tuple(filter(None, map(parse_crypto, media.attributes.all("crypto")))),
     )
 
 

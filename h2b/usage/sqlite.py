@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from h2b.usage.reading import Dialect, Place, Query, Selection, TooSlow, page_query, sums_query
+from h2b.usage.reading import Dialect, Place, Query, Selection, TooSlow, page_query, sums_query, unhurried
 from h2b.usage.schema import missing
 from h2b.usage.store import RECOGNITIONS, TABLES, Cell, Period, Row, StoreUnavailable, Table
 from h2b.usage.summary import SummaryLine, date_of
@@ -28,7 +28,7 @@ FORGOTTEN_ROWS = 1000
 """Rows deleted in one transaction."""
 BUSY_S = 1.0
 """Longest wait for another process that writes, within one call."""
-STEPS = 1000
+STEPS = 10_000
 """Instructions of SQLite's machine between two looks at the clock."""
 DIALECT = Dialect(prefix="", octets="BINARY")
 
@@ -211,7 +211,7 @@ class SqliteReader:
     def _ask(self, query: Query) -> list[tuple[Any, ...]]:
         with _told(self.path):
             try:
-                return self._connection.execute(query.text, query.values).fetchall()
+                return list(unhurried(self._connection.execute(query.text, query.values)))
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
                     raise TooSlow("the question took too long") from error

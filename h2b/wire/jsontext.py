@@ -20,6 +20,8 @@ from h2b.wire.vocabulary import Key
 MAXIMUM_REQUEST_ID = 2**64 - 1
 MAXIMUM_DEPTH = 32
 """Levels of nesting in a message; an honest one has three."""
+MAXIMUM_VALUES = 50_000
+"""In one message: the longest value a script may give has fewer."""
 MAXIMUM_DIGITS = 20
 """Characters of an integer literal: enough for 64 bits, unsigned or signed."""
 
@@ -72,7 +74,11 @@ def refuse_flaws(message: Mapping[str, Any]) -> None:
     Raises:
         MalformedMessage: the first doubtful one, with its path; `request_id` is left to the caller.
     """
+    count = 0
     for path, value, depth in _walk(message):
+        count += len(value) if isinstance(value, dict | list) else 0
+        if count > MAXIMUM_VALUES:
+            raise MalformedMessage(f"message: got more than {MAXIMUM_VALUES} values, expected fewer")
         if depth > MAXIMUM_DEPTH:
             raise MalformedMessage(_too_deep())
         if isinstance(value, _Flaw):

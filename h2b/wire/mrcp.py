@@ -70,7 +70,9 @@ _NAMES = {spelling.lower(): name for name, spelling in MRCP_PARAMETERS.items()}
 _VENDOR = {spelling.lower(): name for name, spelling in MRCP_VENDOR.items()}
 _ATTRIBUTES = ("custom_id", "session_id")
 _OTHERS = frozenset(header.lower() for header in Header)
-_PAIR = re.compile(r'\s*([^=;\s]{1,200})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]*?))\s*(?:;|$)')
+_PAIR = re.compile(r'([^=;]*+)(?:=\s*+("(?:[^"\\]|\\.?)*+(?:"[^;]*+)?|[^;]*+))?(?:;|$)', re.DOTALL)
+"""Matches at any place and never goes back, so that the longest field is read in linear time."""
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
 
 
 def read_given(headers: Headers) -> Given:
@@ -99,8 +101,11 @@ def read_given(headers: Headers) -> Given:
 
 def vendor_pairs(raw: str) -> Iterable[tuple[str, str]]:
     """Names and values of a Vendor-Specific-Parameters field; quotes are taken off."""
-    for name, quoted, plain in _PAIR.findall(raw):
-        yield name, re.sub(r"\\(.)", r"\1", quoted) if quoted else plain
+    for before, after in _PAIR.findall(raw):
+        name, value = before.strip(), after.strip()
+        quoted = _QUOTED.fullmatch(value)
+        if name:
+            yield name, re.sub(r"\\(.)", r"\1", quoted[1], flags=re.DOTALL) if quoted else value
 
 
 def _parsed(name: str, value: str, spelling: str, raw: str) -> ParameterValue:
@@ -109,6 +114,16 @@ def _parsed(name: str, value: str, spelling: str, raw: str) -> ParameterValue:
     except InvalidParameter as error:
         fields = Headers().with_field(spelling, raw[:LONGEST_REASON])
         raise Refused(Status.ILLEGAL_VALUE, error.reason, fields) from None
+
+
+def read_request_ids(headers: Headers) -> set[int]:
+    """The Active-Request-Id-List, empty where there is none. Raises Refused, status 404."""
+    listed = headers.get(Header.ACTIVE_REQUESTS)
+    parts = [part.strip() for part in listed.split(",") if part.strip()]
+    if not all(part.isascii() and part.isdigit() and len(part) <= 10 for part in parts):
+        why = f"{Header.ACTIVE_REQUESTS}: got '{listed[:80]}', expected request-ids with commas between"
+        raise Refused(Status.ILLEGAL_VALUE, why, Headers().with_field(Header.ACTIVE_REQUESTS, listed[:LONGEST_REASON]))
+    return {int(part) for part in parts}
 
 
 def flag(headers: Headers, header: Header, default: bool = False) -> bool:

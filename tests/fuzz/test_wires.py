@@ -2,8 +2,10 @@
 
 import copy
 import json
+import time
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -146,3 +148,31 @@ def test_damaged_offers_and_answers(octets: bytes) -> None:
 
     read_or_refused(answered)
     read_or_refused(lambda: read_grant(octets))
+
+
+# The longest input there can be
+
+FIELD = 65_000
+MESSAGE = 1_048_000
+
+
+BLANKS = " " * FIELD
+LONG = [BLANKS, "a" + BLANKS, f"a={BLANKS}x", 'a="' + '\\"' * (FIELD // 2), "=" * FIELD, ";" * FIELD, "a" * FIELD]
+REPEATED = [piece * (FIELD // len(piece)) for piece in ('a="\\', "a=b;", "a =", 'a="b" ', 'a="b";', "\\")]
+
+
+@pytest.mark.parametrize("raw", [*LONG, *REPEATED], ids=lambda raw: repr(raw[:6]))
+def test_the_longest_field_of_a_vendor_is_read_at_once(raw: str) -> None:
+    began = time.process_time()
+    read_or_refused(lambda: read_given(Headers(((Header.VENDOR_SPECIFIC, raw),))))
+    assert time.process_time() - began < 0.5
+
+
+@pytest.mark.parametrize("piece", ["[],", '{"a":[]},', '"",', "[[[[]]]],", "1,"])
+def test_the_longest_message_costs_little(piece: str) -> None:
+    text = f'{{"command":"OPEN","request_id":1,"headers":[{piece * (MESSAGE // len(piece))}0]}}'
+    began = time.process_time()
+    with pytest.raises(wire.Unreadable) as refused:
+        wire.decode(text)
+    assert time.process_time() - began < 2.5
+    assert (refused.value.request_id, str(refused.value)) == (1, "message: got more than 50000 values, expected fewer")

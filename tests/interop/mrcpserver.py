@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -86,9 +87,17 @@ def mrcp_server(folder: Path, more: str = "") -> Iterator[Served]:
         assert process.stdout is not None
         ready = process.stdout.readline()
         found = re.match(r"ready websocket=(\S+) .*?sip=([^:]+):(\d+) mrcp=[^:]+:(\d+)", ready)
+        stopped = threading.Event()
+
+        def stop() -> None:
+            """Once: a second signal may meet a process that has given its handlers up already."""
+            if not stopped.is_set():
+                stopped.set()
+                process.terminate()
+
         try:
             assert found, f"{ready}{log.read_text()}"
-            yield Served(found[1], found[2], int(found[3]), int(found[4]), log, process.terminate)
+            yield Served(found[1], found[2], int(found[3]), int(found[4]), log, stop)
         finally:
-            process.terminate()
+            stop()
             assert process.wait(timeout=60) == 0

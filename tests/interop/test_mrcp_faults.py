@@ -45,7 +45,8 @@ def code() -> np.ndarray:
 
 
 async def begin(call: Call, uri: str) -> None:
-    headers = Headers.of(Content_Type="text/uri-list", Cancel_If_Queue="false")
+    # On a busy machine some time passes before the first sound.
+    headers = Headers.of(Content_Type="text/uri-list", Cancel_If_Queue="false", No_Input_Timeout="60000")
     assert (await call.ask("RECOGNIZE", headers, uri.encode())).state is RequestState.IN_PROGRESS
 
 
@@ -269,5 +270,10 @@ async def is_refused(client: MrcpClient) -> None:
     """Calls are refused from some moment on: the signal takes its time."""
     with trio.fail_after(CLOSE_S):
         while True:
-            async with client.call():
-                pass
+            try:
+                async with client.call():
+                    pass
+            except CallFailed as failed:
+                # One that was just accepted may meet the server's own BYE.
+                if "503" in str(failed):
+                    raise

@@ -235,6 +235,7 @@ def test_every_vendors_prefix_of_a_builtin_grammar_is_taken(uri: str) -> None:
         ("START-INPUT-TIMERS", "", {}, 402, ""),
         ("GET-RESULT", "", {}, 402, ""),
         ("INTERPRET", DIGITS, {"Content_Type": URIS}, 406, ""),
+        ("INTERPRET", DIGITS, {"Content_Type": URIS, "Interpret_Text": "a " * 2049}, 404, ""),
         ("INTERPRET", "", {"Content_Type": URIS, "Interpret_Text": "yes"}, 406, ""),
         ("INTERPRET", "\r\n", {"Content_Type": URIS, "Interpret_Text": "yes"}, 406, ""),
         ("START-PHRASE-ENROLLMENT", "", {}, 401, ""),
@@ -275,6 +276,13 @@ def test_parameters_are_set_and_read() -> None:
     call.recognize()
     call.speak()
     assert call.records[0].session.custom_id == "acme 7"
+
+
+def test_a_request_may_say_whose_it_is() -> None:
+    call = Call()
+    call.recognize(Vendor_Specific_Parameters="Custom-Id=acme")
+    call.speak()
+    assert call.records[0].session.custom_id == "acme"
 
 
 def test_nobody_speaks() -> None:

@@ -369,3 +369,10 @@ def test_chunking_does_not_change_the_answer(cuts: list[int]) -> None:
         return [event for _, event in line.events] + [line.fed, line.decodes]
 
     assert events(sorted(cuts)) == events([])
+
+
+def test_a_recognition_needs_a_grammar() -> None:
+    line = line_in(State.IDLE)
+    (event,) = line.command(Recognize, grammars=())
+    assert event.name is EventName.MISSING_PARAM
+    assert event.reason == "grammars is missing in RECOGNIZE: expected at least one grammar"

@@ -103,6 +103,8 @@ class Call:
     sender: RtpSender | None = None
     granted: Granted = field(init=False)
     byte_by_byte: bool = False
+    protect: Callable[[bytes], bytes] = lambda packet: packet
+    """SRTP, where the call has it."""
     _ids: "itertools.count[int]" = field(factory=lambda: itertools.count(1))
 
     def __attrs_post_init__(self) -> None:
@@ -168,6 +170,10 @@ class Call:
             self.sender.pause(400)
 
     def put(self, packet: bytes) -> None:
+        """Send a packet, protected if the call is."""
+        self.put_as_it_is(self.protect(packet))
+
+    def put_as_it_is(self, packet: bytes) -> None:
         self.rtp.sendto(packet, (self.grant.audio_address, self.grant.audio_port))
 
     # SIP

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from h2b.cli.serve import serve
 from h2b.config import Configuration, MrcpSettings, parse_configuration
 from h2b.model.errors import ConfigurationError
+from h2b.server.srtp import check_srtp
 from h2b.server.telephone import check_callers
 
 
@@ -18,6 +19,7 @@ def test_every_key_is_read() -> None:
         mrcp = "10.0.0.5:1544"
         advertised_address = "192.0.2.1"
         rtp_ports = "30000-30099"
+        srtp = "required"
         result = "h2b"
         maximum_calls = 50
         connect_s = 5
@@ -31,6 +33,7 @@ def test_every_key_is_read() -> None:
         mrcp="10.0.0.5:1544",
         advertised_address="192.0.2.1",
         rtp_ports="30000-30099",
+        srtp="required",
         result="h2b",
         maximum_calls=50,
         connect_s=5.0,
@@ -53,6 +56,7 @@ def test_every_key_is_read() -> None:
             "10.0.0.0/8",
         ),
         ("result = 'xml'", "result in [mrcp]: got 'xml', expected one of 'rfc', 'h2b'"),
+        ("srtp = 'on'", "srtp in [mrcp]: got 'on', expected one of 'off', 'allowed', 'required'"),
         ("users = ['ivr']", "users in [mrcp]: got ['ivr'], expected a table of strings"),
         ("users = { ivr = 1 }", "users in [mrcp]: got {'ivr': 1}, expected a table of strings"),
         ("maximum_calls = 0", "maximum_calls in [mrcp]: got 0, expected an integer of at least 1"),
@@ -87,6 +91,15 @@ def test_the_command_line_counts_for_more_than_the_file(monkeypatch: pytest.Monk
 )
 def test_somebody_has_said_who_may_call(settings: MrcpSettings) -> None:
     check_callers(settings)
+
+
+@pytest.mark.parametrize("srtp", ["allowed", "required"])
+def test_protected_sound_needs_its_library(monkeypatch: pytest.MonkeyPatch, srtp: str) -> None:
+    monkeypatch.setattr("h2b.server.srtp.find_spec", lambda name: None)
+    check_srtp("off")
+    with pytest.raises(ConfigurationError) as caught:
+        check_srtp(srtp)
+    assert str(caught.value) == f"srtp in [mrcp]: {srtp!r} needs the package pylibsrtp, run: pip install h2b[srtp]"
 
 
 def test_a_server_that_everybody_could_call_does_not_start() -> None:
