@@ -12,14 +12,10 @@ from h2b.config import (
     LogSettings,
     ServerSettings,
     UsageSettings,
-    attribute_docs,
-    line_of,
-    load_configuration,
     parse_address,
-    parse_configuration,
-    reference_rows,
     usable_cores,
 )
+from h2b.configfile import attribute_docs, line_of, load_configuration, parse_configuration, reference_rows
 from h2b.model.errors import ConfigurationError
 
 GOOD = """\

@@ -12,7 +12,7 @@ PACKAGE = Path(h2b.__file__).parent
 
 LAYERS = (
     {"model"},
-    {"wire", "audio", "grammar", "language", "config"},
+    {"wire", "audio", "grammar", "language", "config", "configfile"},
     {"protocol"},
     {"asr", "usage", "access", "telephony"},
     {"server"},
@@ -21,7 +21,7 @@ LAYERS = (
 )
 """Each part may import those of the layers above it in this list, and itself."""
 
-WITHIN_A_LAYER = {("grammar", "language"), ("config", "audio")}
+WITHIN_A_LAYER = {("grammar", "language"), ("config", "audio"), ("configfile", "config")}
 """The only imports between two parts of one layer: words for grammars, and the endpointer's settings for config."""
 
 ONLY_IN = {

@@ -4,7 +4,7 @@ import json
 from itertools import groupby
 
 from h2b.asr.confidence import CALIBRATIONS, Calibration
-from h2b.config import reference_rows
+from h2b.configfile import reference_rows
 from h2b.model.params import PARAMETERS
 from parts.markdown import code, table
 

@@ -32,7 +32,7 @@ from h2b.cli.bench_trials import Trial, account_of
 from h2b.cli.main import FAILED, Verb
 from h2b.cli.offline import recognise_recording
 from h2b.cli.terminal import configuration_option, write_text
-from h2b.config import load_configuration
+from h2b.configfile import load_configuration
 from h2b.grammar.interpret import Verdict, interpret
 from h2b.grammar.registry import Registry
 from h2b.language import normalise

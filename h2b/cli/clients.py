@@ -9,7 +9,7 @@ import click
 from h2b.access.store import ClientStore, client_store
 from h2b.cli.main import Verb, Verbs
 from h2b.cli.terminal import configuration_option, console, table
-from h2b.config import load_configuration
+from h2b.configfile import load_configuration
 
 clients = Verbs("clients", help="Say who may use the server, and give them their secrets.")
 

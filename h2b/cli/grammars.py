@@ -11,7 +11,7 @@ from h2b.cli.grammars_new import new_grammar
 from h2b.cli.main import NO_MATCH, Verb, Verbs
 from h2b.cli.scripts import evaluated
 from h2b.cli.terminal import SILENCES, configuration_option, console, fields, shown, table, write_text
-from h2b.config import load_configuration
+from h2b.configfile import load_configuration
 from h2b.grammar import voicexml
 from h2b.grammar.catalogue import load_catalogue
 from h2b.grammar.interpret import Verdict, interpret

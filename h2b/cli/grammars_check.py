@@ -14,7 +14,8 @@ from h2b.cli.audio_tests import AudioTest, load_test, run_test
 from h2b.cli.main import FAILED, USAGE, Verb
 from h2b.cli.scripts import evaluated
 from h2b.cli.terminal import configuration_option, console, fields, table
-from h2b.config import Configuration, load_configuration
+from h2b.config import Configuration
+from h2b.configfile import load_configuration
 from h2b.grammar.catalogue import LOADERS, load_preset, make_registry, preset_files, shipped_folder
 from h2b.grammar.examples import Failure, failures
 from h2b.grammar.preset import Preset

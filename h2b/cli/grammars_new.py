@@ -7,7 +7,7 @@ import click
 
 from h2b.cli.main import Verb
 from h2b.cli.terminal import configuration_option, console, fields, write_text
-from h2b.config import load_configuration
+from h2b.configfile import load_configuration
 from h2b.grammar.catalogue import load_folder, shipped_folder
 from h2b.model.errors import H2BError, nearest
 

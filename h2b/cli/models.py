@@ -8,7 +8,7 @@ from h2b.asr.engines import available_languages, load_engine
 from h2b.asr.weights import default_cache_folder
 from h2b.cli.main import Verb, Verbs
 from h2b.cli.terminal import configuration_option, console, table
-from h2b.config import load_configuration
+from h2b.configfile import load_configuration
 from h2b.grammar.registry import primary_subtag
 from h2b.model.errors import EngineError
 

@@ -17,7 +17,8 @@ from h2b.cli.main import NO_MATCH, Verb
 from h2b.cli.offline import Account, recognise_recording
 from h2b.cli.terminal import configuration_option, console, fields, shown, table, write_text
 from h2b.cli.timeline import draw_timeline
-from h2b.config import Configuration, load_configuration
+from h2b.config import Configuration
+from h2b.configfile import load_configuration
 from h2b.grammar.registry import Registry, primary_subtag
 from h2b.model.causes import CompletionCause
 from h2b.model.errors import InvalidParameter, nearest

@@ -10,7 +10,8 @@ from attrs import evolve
 
 from h2b.cli.main import Verb
 from h2b.cli.terminal import configuration_option
-from h2b.config import AsrSettings, MrcpSettings, ServerSettings, load_configuration, parse_address
+from h2b.config import AsrSettings, MrcpSettings, ServerSettings, parse_address
+from h2b.configfile import load_configuration
 from h2b.server.app import run
 from h2b.server.log import configure_log
 

@@ -15,7 +15,7 @@ import click
 from h2b.cli.main import Verb, Verbs
 from h2b.cli.terminal import configuration_option, console, table, write_text
 from h2b.cli.usage_plot import draw_usage
-from h2b.config import load_configuration
+from h2b.configfile import load_configuration
 from h2b.model.errors import ConfigurationError, H2BError
 from h2b.model.usage import new_record_id
 from h2b.usage.export import FORMATS, STREAMED, write_parquet

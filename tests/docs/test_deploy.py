@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from h2b.asr.pool import PoolStatistics
-from h2b.config import load_configuration
+from h2b.configfile import load_configuration
 from h2b.server.limits import Allowance, LimitExceeded, Shared
 from h2b.server.metrics import Gauges, Metrics
 from h2b.server.websocket import TOO_SLOW

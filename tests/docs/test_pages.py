@@ -11,7 +11,7 @@ import click
 import pytest
 
 from h2b.cli.main import main
-from h2b.config import parse_configuration
+from h2b.configfile import parse_configuration
 from h2b.grammar.catalogue import PRESET_KEYS, load_preset
 from h2b.grammar.kinds import KINDS
 from h2b.model.errors import ConfigurationError

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from h2b.audio.files import write_wav
-from h2b.config import load_configuration
+from h2b.configfile import load_configuration
 from h2b.grammar.catalogue import load_catalogue
 from h2b.grammar.interpret import interpret
 from h2b.grammar.preset import Example

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from h2b.audio.files import AudioFileError, read_audio, read_wav
 from h2b.cli.audio_tests import load_test
-from h2b.config import load_configuration, parse_configuration
+from h2b.configfile import load_configuration, parse_configuration
 from h2b.grammar.catalogue import load_preset, load_toml, shipped_folder
 from h2b.model.errors import ConfigurationError
 from h2b.model.formats import AudioFormat

@@ -20,7 +20,8 @@ from wsclient import a_client
 
 from h2b.asr.base import Recogniser
 from h2b.asr.scripted import ScriptedRecogniser, open_scripted
-from h2b.config import Configuration, GrammarSettings, ServerSettings, parse_configuration
+from h2b.config import Configuration, GrammarSettings, ServerSettings
+from h2b.configfile import parse_configuration
 from h2b.grammar.registry import Registry
 from h2b.grammar.srgs.loader import CannotRead
 from h2b.model.errors import ConfigurationError, GrammarDefinitionError

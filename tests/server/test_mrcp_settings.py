@@ -6,7 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from h2b.cli.serve import serve
-from h2b.config import Configuration, MrcpSettings, parse_configuration
+from h2b.config import Configuration, MrcpSettings
+from h2b.configfile import parse_configuration
 from h2b.model.errors import ConfigurationError
 from h2b.server.srtp import check_srtp
 from h2b.server.telephone import check_callers
