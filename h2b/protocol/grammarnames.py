@@ -73,6 +73,15 @@ class GrammarNames:
             raise _unusable(f"{len(uris)} grammars, expected at most {MAXIMUM_GRAMMARS}")
         return definitions, tuple(uris)
 
+    def mentioned(self, request: MrcpRequest) -> tuple[str, ...]:
+        """The URIs of a RECOGNIZE or INTERPRET, without the grammars in its body; none where it cannot be read."""
+        try:
+            parts = _parts(request) if request.body.strip() else ()
+            named = [part for part in parts if _media_type(part.headers) in (MediaType.URI_LIST, MediaType.GRAMMAR_LIST)]
+            return tuple(uri for part in named for uri in self._uris(part))[:MAXIMUM_GRAMMARS]
+        except ClientError:
+            return ()
+
     def interpreted_text(self, request: MrcpRequest) -> str:
         """The text of an INTERPRET: the field's, or of the part of the body it names. Raises Refused."""
         text = request.headers.get(Header.INTERPRET_TEXT)

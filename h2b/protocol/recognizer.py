@@ -26,7 +26,17 @@ from h2b.model.formats import AudioFormat
 from h2b.model.messages import Close, Command, Event, GetParams, Open, Recognize, SetParams, StartInputTimers, Stop
 from h2b.model.names import EventName
 from h2b.model.params import Parameters
-from h2b.model.results import Hypothesis, InputMode, MatchClass, Recognised, Result, Value
+from h2b.model.results import Hypothesis, InputMode, Recognised, Result, Value
+from h2b.protocol.answers import (
+    FAILURES,
+    completed,
+    first_event,
+    interpretation_failed,
+    interpreted,
+    refused,
+    sends,
+    started,
+)
 from h2b.protocol.effects import Effect, Evaluate, Send
 from h2b.protocol.grammarnames import GrammarNames
 from h2b.protocol.session import Session, Setting, State
@@ -45,7 +55,7 @@ from h2b.wire.mrcp import (
 )
 from h2b.wire.mrcptext import Headers, MrcpEvent, MrcpRequest, MrcpResponse, RequestState
 from h2b.wire.nlsml import Flavour
-from h2b.wire.vocabulary import CANCELLED, SEMANTICS_FAILURE, Header, Method, Notice
+from h2b.wire.vocabulary import CANCELLED, Header, Method
 
 MAXIMUM_QUEUE = 10
 """RECOGNIZE requests that wait; one more fails."""
@@ -124,6 +134,17 @@ class Recognizer:
     def wake_at(self) -> float:
         return self.session.wake_at
 
+    def grammars_of(self, request: MrcpRequest) -> tuple[tuple[str, ...], str]:
+        """The grammars that a request names by URI, and in which language; none where it cannot be carried out."""
+        if request.method not in (Method.RECOGNIZE, Method.INTERPRET) or self.state is State.NO_SESSION:
+            return (), ""
+        try:
+            changes = read_given(request.headers).changes
+        except ClientError:
+            return (), ""
+        language = changes.get("speech_language", self.session.parameters.speech_language)
+        return self._names.mentioned(request), str(language)
+
     # Inputs
 
     def handle(self, request: MrcpRequest, now: float) -> list[Effect]:
@@ -182,9 +203,10 @@ class Recognizer:
         if utterance == 0 and waiting is not None and generation == waiting.request_id:
             self._interpreting = None
             try:
-                return [self._interpreted(waiting.request_id, with_values(waiting.verdict, results), waiting.flavour)]
+                verdict = with_values(waiting.verdict, results)
+                return [self._say(interpreted(waiting.request_id, verdict, waiting.flavour))]
             except ScriptError as error:
-                return [self._interpretation_failed(waiting.request_id, str(error))]
+                return [self._say(interpretation_failed(waiting.request_id, str(error)))]
         return self._told(self.session.evaluated(utterance, generation, results), self._now)
 
     def close(self, now: float) -> list[Effect]:
@@ -259,17 +281,19 @@ class Recognizer:
 
     def _start(self, asked: _Request, now: float, queued: bool) -> list[Effect]:
         effects = self.session.handle(asked.command, now)
-        sent = _first_event(effects)
+        sent = first_event(effects)
         if sent.name is not EventName.RECOGNITION_IN_PROGRESS:
-            failure = _refused(sent)
+            failure = refused(sent)
             if not queued:
                 raise failure
             # The answer was given when it was queued.
-            return [self._completed(asked, sent.cause or CompletionCause.ERROR, sent.reason), *self._next(now)]
+            cause = sent.cause or CompletionCause.ERROR
+            done = completed(asked.request_id, cause, sent.reason, save=asked.save)
+            return [self._say(done), *self._next(now)]
         self._active = asked
         self._result = None
         response = MrcpResponse(asked.request_id, Status.SUCCESS, RequestState.IN_PROGRESS)
-        rest = self._told([effect for effect in effects if not _sends(effect, sent)], now)
+        rest = self._told([effect for effect in effects if not sends(effect, sent)], now)
         typed, self._keys = ("" if asked.clear_keys else self._keys), ""
         for key in typed:
             rest += self.receive_key(key, now)
@@ -279,7 +303,7 @@ class Recognizer:
         if not self.recognising:
             raise Refused(Status.METHOD_NOT_VALID, "START-INPUT-TIMERS outside a recognition")
         effects = self.session.handle(StartInputTimers(request_id=request.request_id), now)
-        rest = [effect for effect in effects if not _sends(effect, _first_event(effects))]
+        rest = [effect for effect in effects if not sends(effect, first_event(effects))]
         return [self._success(request), *self._told(rest, now)]
 
     def _stop(self, request: MrcpRequest, now: float) -> list[Effect]:
@@ -338,7 +362,7 @@ class Recognizer:
         if programs:
             self._interpreting = _Interpretation(request.request_id, verdict, flavour)
             return [response, Evaluate(0, request.request_id, programs)]
-        return [response, self._interpreted(request.request_id, verdict, flavour)]
+        return [response, self._say(interpreted(request.request_id, verdict, flavour))]
 
     # Answers and events
 
@@ -349,15 +373,10 @@ class Recognizer:
             if not isinstance(effect, Send) or not isinstance(effect.event, Event):
                 told.append(effect)
             elif effect.event.name is EventName.START_OF_INPUT:
-                told.append(self._started(effect.event))
+                told.append(self._say(started(effect.event, self.make_token())))
             elif effect.event.name is EventName.RECOGNITION_COMPLETE:
                 told += self._ended(effect.event, now)
         return told
-
-    def _started(self, event: Event) -> Effect:
-        fields = Headers().with_field(Header.INPUT_TYPE, event.input_mode.value)
-        fields = fields.with_field(Header.PROXY_SYNC_ID, self.make_token())
-        return self._say(MrcpEvent(Notice.START_OF_INPUT, event.request_id, RequestState.IN_PROGRESS, fields))
 
     def _ended(self, event: Event, now: float) -> list[Effect]:
         asked, self._active = self._active, None
@@ -368,36 +387,10 @@ class Recognizer:
         mode = best.hypothesis.mode if best else InputMode.SPEECH
         self._result = event.result, event.cause, mode
         fields, body = result_body(event.result, event.cause, asked.flavour, mode)
-        done = self._completed(asked, event.cause, event.reason, fields, body)
+        done = self._say(completed(asked.request_id, event.cause, event.reason, fields, body, save=asked.save))
         if event.cause not in NORMAL_ENDS:
             return [done, *self._cancel_queue()]
         return [done, *self._next(now)]
-
-    def _completed(
-        self,
-        asked: _Request,
-        cause: CompletionCause | str,
-        reason: str = "",
-        fields: Headers | None = None,
-        body: bytes = b"",
-    ) -> Effect:
-        headers = Headers((*cause_fields(cause, reason), *(fields or ())))
-        if asked.save:
-            # A client that asked for the sound gets the field, empty where there is none (RFC 6787, section 9.4.13).
-            headers = headers.with_field(Header.WAVEFORM_URI, "")
-        return self._say(MrcpEvent(Notice.RECOGNITION_COMPLETE, asked.request_id, RequestState.COMPLETE, headers, body))
-
-    def _interpreted(self, request_id: int, verdict: Verdict, flavour: Flavour) -> Effect:
-        cause = CompletionCause.SUCCESS if verdict.match is MatchClass.COMPLETE else CompletionCause.NO_MATCH
-        if verdict.match is not MatchClass.COMPLETE:
-            verdict = verdict.refused()
-        fields, body = result_body(Result(alternatives=verdict.alternatives), cause, flavour, InputMode.SPEECH)
-        headers = Headers((*cause_fields(cause), *fields))
-        return self._say(MrcpEvent(Notice.INTERPRETATION_COMPLETE, request_id, RequestState.COMPLETE, headers, body))
-
-    def _interpretation_failed(self, request_id: int, reason: str) -> Effect:
-        headers = cause_fields(SEMANTICS_FAILURE, reason)
-        return self._say(MrcpEvent(Notice.INTERPRETATION_COMPLETE, request_id, RequestState.COMPLETE, headers))
 
     def _next(self, now: float) -> list[Effect]:
         return self._start(self._queue.popleft(), now, queued=True) if self._queue else []
@@ -406,20 +399,21 @@ class Recognizer:
         asked, self._active = self._active, None
         assert asked is not None
         ended = self.session.handle(Stop(request_id=asked.request_id), now)
-        return [*(effect for effect in ended if not isinstance(effect, Send)), self._completed(asked, CANCELLED)]
+        cancelled = self._say(completed(asked.request_id, CANCELLED, save=asked.save))
+        return [*(effect for effect in ended if not isinstance(effect, Send)), cancelled]
 
     def _cancel_queue(self) -> list[Effect]:
         waiting = list(self._queue)
         self._queue.clear()
-        return [self._completed(asked, CANCELLED) for asked in waiting]
+        return [self._say(completed(asked.request_id, CANCELLED, save=asked.save)) for asked in waiting]
 
     # Small things
 
     def _command(self, command: Command, now: float) -> Event:
         """Carry out a command that is answered at once. Raises Refused when the answer is an error."""
-        sent = _first_event(self.session.handle(command, now))
-        if sent.name in _FAILURES:
-            raise _refused(sent)
+        sent = first_event(self.session.handle(command, now))
+        if sent.name in FAILURES:
+            raise refused(sent)
         return sent
 
     def _parameters(self, now: float) -> Parameters:
@@ -459,35 +453,3 @@ _METHODS: Mapping[str, Callable[[Recognizer, MrcpRequest, float], list[Effect]]]
     Method.STOP: Recognizer._stop,
 }
 """RFC 6787 section 9.2, but for enrolment, which is optional and not here."""
-
-_FAILURES = (
-    EventName.METHOD_FAILED,
-    EventName.INVALID_PARAM_VALUE,
-    EventName.MISSING_PARAM,
-    EventName.METHOD_NOT_ALLOWED,
-)
-
-
-def _refused(event: Event) -> Refused:
-    """An error event of the session as a refusal."""
-    status = {
-        EventName.METHOD_NOT_ALLOWED: Status.METHOD_NOT_VALID,
-        EventName.INVALID_PARAM_VALUE: Status.UNSUPPORTED_VALUE,
-        EventName.MISSING_PARAM: Status.MISSING_HEADER,
-    }.get(event.name, Status.METHOD_FAILED)
-    return Refused(status, event.reason, completion=event.cause)
-
-
-def _first_event(effects: Sequence[Effect]) -> Event:
-    """The answer to a command: what timers fired before it comes first, and is no answer."""
-    for effect in effects:
-        if isinstance(effect, Send) and isinstance(effect.event, Event) and effect.event.name not in _UNASKED:
-            return effect.event
-    raise AssertionError("a command without an answer")
-
-
-_UNASKED = (EventName.START_OF_INPUT, EventName.RECOGNITION_COMPLETE)
-
-
-def _sends(effect: Effect, event: Event) -> bool:
-    return isinstance(effect, Send) and effect.event is event

@@ -159,20 +159,24 @@ class Channel:
 
     async def read_ahead(self, command: Command | MrcpRequest) -> None:
         """Read a grammar that a client sends in a thread, where it may take its time: `receive` then finds it read."""
-        if isinstance(command, Recognize):
-            await self._compile(command)
+        await self._compile(command)
         sent = inline_grammars(command) if isinstance(command, MrcpRequest) else [command]
         for each in sent:
             if isinstance(each, DefineGrammar) and each.format is not GrammarFormat.URI_LIST:
                 await self._read_grammar(each)
 
-    async def _compile(self, command: Recognize) -> None:
+    async def _compile(self, command: Command | MrcpRequest) -> None:
         """Compile what was long unused, or is a file that nobody asked for yet: a result must not wait for that."""
-        session = self._session
-        if isinstance(session, Recognizer) or session.state is not State.IDLE:
+        machine = self._session
+        if isinstance(machine, Recognizer) and isinstance(command, MrcpRequest):
+            session = machine.session
+            grammars, language = machine.grammars_of(command)
+        elif isinstance(machine, Session) and isinstance(command, Recognize) and machine.state is State.IDLE:
+            session, grammars = machine, command.grammars
+            language = str(command.changes.get("speech_language", machine.parameters.speech_language))
+        else:
             return
-        language = str(command.changes.get("speech_language", session.parameters.speech_language))
-        for grammar in session.registry.unready(command.grammars, language):
+        for grammar in session.registry.unready(grammars, language):
             await trio.to_thread.run_sync(compile_grammar, grammar, limiter=READING)
 
     async def _read_grammar(self, sent: DefineGrammar) -> None:

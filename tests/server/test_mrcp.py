@@ -250,6 +250,21 @@ async def test_a_grammar_that_takes_long_to_read_holds_up_no_other_channel(
         assert all(isinstance(answer, MrcpResponse) and answer.status == 200 for answer in answers)
 
 
+@pytest.mark.parametrize("uris", ["session:menu", "builtin:digits\nsession:menu"])
+async def test_a_grammar_long_unused_is_compiled_before_the_recognition_and_not_in_the_loop(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch, uris: str
+) -> None:
+    threads: list[threading.Thread] = []
+    async with a_server(setting) as server, a_phone(server.sip) as phone:
+        call = await phone.dial()
+        await call.ask("DEFINE-GRAMMAR", GRAMMAR, Content_Type="application/srgs+xml", Content_Id="menu")
+        monkeypatch.setattr("h2b.grammar.kinds.srgs.Srgs.is_ready", lambda *_: False)
+        monkeypatch.setattr("h2b.server.channel.compile_grammar", lambda _: threads.append(threading.current_thread()))
+        await call.ask("RECOGNIZE", uris, Content_Type="text/uri-list", Cancel_If_Queue="false")
+        assert len(threads) == 1
+        assert threads[0] is not threading.current_thread()
+
+
 async def test_a_channel_nobody_has_is_answered_with_405(setting: Setting) -> None:
     async with a_server(setting) as server, a_phone(server.sip) as phone:
         call = await phone.dial()
