@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from h2b.cli.conformance import conformance
+from h2b.cli.grammar_files import with_files
 from h2b.cli.grammar_pages import listed, pages
 from h2b.cli.grammars_check import check_grammars
 from h2b.cli.grammars_new import new_grammar
@@ -94,17 +95,22 @@ def show_grammar(uri: str, configuration_file: Path | None) -> None:
     cls=Verb,
     example="""
     h2b grammars try "builtin:speech/spelling/digits?length=4" "my code is four seven one two"
+    h2b grammars try menu.grxml "the second one please"
     """,
-    help="Show what a grammar makes of some words. Exit code 0 for a complete match, 3 otherwise.",
+    help="""Show what a grammar makes of some words. Exit code 0 for a complete match, 3 otherwise.
+
+    The grammar is a URI, in which builtin: may be left out, or an SRGS file, *.grxml or *.gram.
+    """,
 )
-@click.argument("uri")
+@click.argument("grammar")
 @click.argument("words")
 @click.option("--language", default="en", show_default=True, metavar="TAG", help="Language of the words.")
 @configuration_option
-def try_grammar(uri: str, words: str, language: str, configuration_file: Path | None) -> int:
-    grammar = _registry(configuration_file).activate(_full(uri), language)
+def try_grammar(grammar: str, words: str, language: str, configuration_file: Path | None) -> int:
+    registry, (uri,) = with_files(_registry(configuration_file), [grammar])
+    active = registry.activate(_full(uri), language)
     transcript = language_of(language).normalise(words)
-    verdict = evaluated(interpret((Hypothesis(transcript=transcript, confidence=1.0),), (grammar,), ALTERNATIVES))
+    verdict = evaluated(interpret((Hypothesis(transcript=transcript, confidence=1.0),), (active,), ALTERNATIVES))
     _print_verdict(verdict, transcript)
     return 0 if verdict.match is MatchClass.COMPLETE else NO_MATCH
 

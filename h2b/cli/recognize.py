@@ -1,6 +1,5 @@
 """`h2b recognize`: one recording through the session machine and a real engine, told to a person or to a program."""
 
-import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,16 +12,17 @@ from rich.table import Table
 from h2b.asr.base import Engine
 from h2b.asr.engines import available_languages, load_engine
 from h2b.audio.files import read_audio
+from h2b.cli.grammar_files import with_files
 from h2b.cli.main import NO_MATCH, Verb
 from h2b.cli.offline import Account, recognise_recording
 from h2b.cli.terminal import configuration_option, console, fields, shown, table, write_text
 from h2b.cli.timeline import draw_timeline
 from h2b.config import Configuration
 from h2b.configfile import load_configuration
-from h2b.grammar.registry import Registry, primary_subtag
+from h2b.grammar.registry import primary_subtag
 from h2b.model.causes import CompletionCause
 from h2b.model.errors import InvalidParameter, nearest
-from h2b.model.formats import SAMPLE_RATE, AudioFormat, GrammarFormat
+from h2b.model.formats import SAMPLE_RATE, AudioFormat
 from h2b.model.params import PARAMETERS, ParameterValue, parse_parameter
 from h2b.model.results import Alternative
 from h2b.server.app import make_setting
@@ -31,7 +31,6 @@ from h2b.wire.vocabulary import JSON
 
 MATCHES = (CompletionCause.SUCCESS, CompletionCause.SUCCESS_MAXTIME)
 """Causes with exit code 0."""
-SRGS_FILES = {".grxml": GrammarFormat.SRGS_XML, ".gram": GrammarFormat.SRGS_ABNF}
 
 
 def _parse_settings(ctx: click.Context, option: click.Parameter, written: tuple[str, ...]) -> dict[str, ParameterValue]:
@@ -110,7 +109,7 @@ def recognize(
     audio_format = AudioFormat(codec) if codec else None
     samples = read_audio(audio, audio_format)
     setting = make_setting(configuration, available_languages(configuration.asr.engine_options()))
-    registry, grammars = _with_files(setting.registry, grammars)
+    registry, grammars = with_files(setting.registry, grammars)
     setting = evolve(setting, registry=registry)
     # Refused here, before a model is loaded: that takes a second.
     language = registry.activate_all(grammars, language)[0].language
@@ -134,21 +133,6 @@ def recognize(
     else:
         print_account(account, timeline)
     return 0 if account.cause in MATCHES else NO_MATCH
-
-
-def _with_files(registry: Registry, grammars: Sequence[str]) -> tuple[Registry, tuple[str, ...]]:
-    """A registry that knows the grammars given as files, each under an alias, and the URIs of all."""
-    uris = []
-    for number, grammar in enumerate(grammars, start=1):
-        path = Path(grammar)
-        written = SRGS_FILES.get(path.suffix)
-        if written is None or not path.is_file():
-            uris.append(grammar)
-            continue
-        alias = re.sub(r"[\s?#]", "_", path.stem) or f"grammar{number}"
-        registry = registry.define(alias, path.read_text(encoding="utf-8"), written)
-        uris.append(f"session:{alias}")
-    return registry, tuple(uris)
 
 
 def _load(configuration: Configuration, language: str, report: Callable[[str], None]) -> Engine:

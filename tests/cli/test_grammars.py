@@ -1,5 +1,7 @@
 """`h2b grammars`: what a person learns about grammars at a terminal."""
 
+import pytest
+
 from h2b.grammar.catalogue import load_catalogue
 from tests.cli.running import DIGITS, run
 
@@ -110,6 +112,32 @@ def test_an_operators_grammar_is_found_through_the_configuration(tmp_path):
     configuration.write_text('[grammars]\nfolder = "own"\n')
     result = run("grammars", "try", "colour", "the green one", "--config", str(configuration))
     assert fields(result.output)["value"] == '"green"'
+
+
+MENU = """#ABNF 1.0 UTF-8;
+language en;
+root $menu;
+$menu = the (first | second) [one];
+"""
+
+
+def test_try_takes_a_grammar_file(tmp_path):
+    menu = tmp_path / "my menu.gram"
+    menu.write_text(MENU)
+    result = run("grammars", "try", str(menu), "the second one")
+    assert (result.exit_code, fields(result.output)["value"]) == (0, '"the second one"')
+    assert run("grammars", "try", str(menu), "the third one").exit_code == 3
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_grammar_file_that_cannot_be_read_is_told(tmp_path, content):
+    menu = tmp_path / "menu.grxml"
+    if content is not None:
+        menu.write_bytes(content)
+    result = run("grammars", "try", str(menu), "one")
+    assert result.exit_code == 1
+    why = "No such file or directory" if content is None else "not UTF-8 at byte 0"
+    assert result.output == f"h2b: {menu}: {why}\n"
 
 
 def test_show_tells_what_clients_get_instead_of_the_value(tmp_path):

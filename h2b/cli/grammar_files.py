@@ -1,0 +1,42 @@
+"""Grammars as people name them at a terminal: by URI, or an SRGS file of theirs.
+
+Owns which file names mean which form, and the aliases that files get. Must not know what is done with a grammar.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from h2b.grammar.registry import Registry
+from h2b.model.errors import H2BError
+from h2b.model.formats import GrammarFormat
+
+SRGS_FILES = {".grxml": GrammarFormat.SRGS_XML, ".gram": GrammarFormat.SRGS_ABNF}
+
+
+def with_files(registry: Registry, grammars: Sequence[str]) -> tuple[Registry, tuple[str, ...]]:
+    """A registry that knows the grammars given as files, each under an alias, and the URIs of all.
+
+    Raises:
+        H2BError: a file that cannot be read, or is no grammar.
+    """
+    uris = []
+    for number, grammar in enumerate(grammars, start=1):
+        path = Path(grammar)
+        written = SRGS_FILES.get(path.suffix)
+        if written is None or ":" in grammar:
+            uris.append(grammar)
+            continue
+        alias = re.sub(r"[\s?#]", "_", path.stem) or f"grammar{number}"
+        registry = registry.define(alias, _text(path), written)
+        uris.append(f"session:{alias}")
+    return registry, tuple(uris)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise H2BError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise H2BError(f"{path}: not UTF-8 at byte {error.start}") from error
