@@ -12,6 +12,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from h2b.grammar.flattrie import FlatTrie
 from h2b.grammar.spoken import SPACE, Acceptor, Positions
 
 MAXIMUM_STATES = 20_000
@@ -33,25 +34,11 @@ def folded(piece: bytes) -> bytes:
     return bytes(PUNCTUATION if byte in _SEPARATING else byte for byte in piece.replace("’".encode(), b"'"))
 
 
-class Vocabulary:
-    """A trie of a model's pieces: arcs by (node, byte), token ids at nodes."""
+class Vocabulary(FlatTrie):
+    """A trie of a model's pieces: its texts are the tokens."""
 
     def __init__(self, pieces: Sequence[bytes]) -> None:
-        self.arcs: dict[int, int] = {}
-        self.tokens: dict[int, list[int]] = {}
-        nodes = 1
-        for token, piece in enumerate(pieces):
-            if not piece:
-                continue
-            node = 0
-            for byte in folded(piece):
-                key = node << 8 | byte
-                child = self.arcs.get(key)
-                if child is None:
-                    child = self.arcs[key] = nodes
-                    nodes += 1
-                node = child
-            self.tokens.setdefault(node, []).append(token)
+        super().__init__([folded(piece) for piece in pieces])
 
 
 @frozen
@@ -71,6 +58,8 @@ class TokenAutomaton:
         self._vocabulary = vocabulary
         self._numbers: dict[tuple[Place, ...], int] = {}
         self._places: list[tuple[Place, ...]] = []
+        self._ends: dict[int, bool] = {}
+        self._arcs: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
         self._options: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
         self._kept: deque[int] = deque()
         self._number(tuple(Place(acceptor.start(), PUNCTUATION) for acceptor in self._acceptors))
@@ -84,7 +73,11 @@ class TokenAutomaton:
 
     def may_end(self, state: int) -> bool:
         """Whether the text so far is a whole answer to one of the grammars."""
-        return any(a.accepts(place.positions) for a, place in zip(self._acceptors, self._places[state], strict=True))
+        known = self._ends.get(state)
+        if known is None:
+            places = zip(self._acceptors, self._places[state], strict=True)
+            known = self._ends[state] = any(acceptor.accepts(place.positions) for acceptor, place in places)
+        return known
 
     def options(self, state: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Token ids that may follow, and the state each one leads to."""
@@ -97,23 +90,30 @@ class TokenAutomaton:
         return known
 
     def _explore(self, state: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        tokens: list[int] = []
-        after: list[int] = []
-        vocabulary = self._vocabulary
-        pending = [(0, self._places[state])]
-        while pending:
-            node, places = pending.pop()
-            for byte, moved in self._moves(places).items():
-                child = vocabulary.arcs.get(node << 8 | byte)
-                if child is None:
-                    continue
-                here = vocabulary.tokens.get(child)
-                if here:
-                    number = self._number(moved)
-                    tokens += here
-                    after += [number] * len(here)
-                pending.append((child, moved))
-        return np.array(tokens, np.int64), np.array(after, np.int64)
+        tokens: list[NDArray[np.int64]] = []
+        after: list[NDArray[np.int64]] = []
+        for nodes, states in self._vocabulary.walk(state, self._arcs_of):
+            # Tokens of no text end at the root.
+            ending, counts = self._vocabulary.ending_at(nodes[nodes > 0])
+            tokens.append(ending)
+            after.append(np.repeat(states[nodes > 0], counts))
+        return np.concatenate(tokens), np.concatenate(after)
+
+    def _arcs_of(self, state: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The bytes some grammar takes in a state, and where they lead.
+
+        Kept, because words share their ends: tokens of many states lead over the same states of the grammar.
+        """
+        known = self._arcs.get(state)
+        if known is None:
+            if len(self._arcs) > MAXIMUM_STATES:
+                self._arcs.clear()
+            moves = sorted(self._moves(self._places[state]).items())
+            known = self._arcs[state] = (
+                np.array([byte for byte, _ in moves], np.int64),
+                np.array([self._number(moved) for _, moved in moves], np.int64),
+            )
+        return known
 
     def _moves(self, places: tuple[Place, ...]) -> dict[int, tuple[Place, ...]]:
         """Every byte that some grammar takes here; a grammar that does not take it is out of the running."""

@@ -20,6 +20,8 @@ class Calibration:
     held_mean: float
     held_gap: float
     """Of the gap between the free words and the grammar's: was it said in the grammar at all?"""
+    rivals: int = 0
+    """Further answers of the grammar's search to look for, which make the best one less sure."""
 
     def of_free_words(self, mean_nats: float) -> float:
         """Confidence of words no grammar held, from the mean log-probability of a token."""
@@ -35,9 +37,10 @@ class Calibration:
 
 CALIBRATIONS: Mapping[str, Calibration] = {
     "moonshine": Calibration(free_bias=3.18, free_mean=3.38, held_bias=5.50, held_mean=1.49, held_gap=-1.42),
-    "whisper": Calibration(free_bias=3.18, free_mean=3.38, held_bias=7.57, held_mean=6.83, held_gap=-0.79),
+    "whisper": Calibration(free_bias=3.18, free_mean=3.38, held_bias=7.57, held_mean=6.83, held_gap=-0.79, rivals=3),
 }
-"""By family of models. Whisper hears words in noise: its mean tells more, and the gap less."""
+"""By family of models. Whisper hears words in noise: its mean tells more, and the gap less. Its wrong answers have
+the right one near; those of Moonshine have none, so there nothing is looked for."""
 
 
 def _logistic(x: float) -> float:

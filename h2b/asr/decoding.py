@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import soxr
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 from numpy.typing import NDArray
 
 from h2b.asr.automaton import TokenAutomaton, Vocabulary
@@ -40,6 +40,10 @@ MAXIMUM_GAIN = 20.0
 
 MAXIMUM_FREE_BEAMS = 4
 """Free beams for an n-best list: wrapped answers have their alternatives in the free words."""
+RIVAL_STEPS = 1
+"""Steps spent on rivals alone: a fiftieth of the time."""
+RIVAL_NATS = 3.0
+"""Answers of a grammar this close to the best make it less sure; those further off are a twentieth of it at most."""
 LONGEST_LOOP = 16
 LOOP_ROUNDS = 3
 LOOP_TOKENS = 12
@@ -80,13 +84,20 @@ class Finished:
     wanted: int
     said: Callable[[Beam], str]
     """The words of a beam: each is kept once, however the model writes them ("1 2", "one two", "One, two.")."""
+    rivals: int = 0
+    """How many more are kept that come near: they tell how sure the best is."""
     beams: list[Beam] = field(factory=list)
+    early: list[Beam] = field(factory=list)
+    """The best end that was not kept: it counts where nothing else ends."""
+    _waited: int = 0
 
     def add(self, beam: Beam) -> None:
         best: dict[str, Beam] = {}
         for ended in sorted([*self.beams, beam], key=lambda ended: -ended.log_probability):
             best.setdefault(self.said(ended), ended)
-        self.beams = list(best.values())[: self.wanted]
+        ranked = list(best.values())
+        near = [b for b in ranked[self.wanted :] if b.log_probability > ranked[0].log_probability - RIVAL_NATS]
+        self.beams = ranked[: self.wanted] + near[: self.rivals]
 
     def choose(self, grown: list[Beam], ended: list[Beam], width: int, last: bool) -> list[Beam]:
         """Keep the best beams of a step. Ending is one choice among others: an end that would not be among the
@@ -96,22 +107,45 @@ class Finished:
         for beam in ended:
             if beam.log_probability >= worst:
                 self.add(beam)
-        if last or (grown and self._settled(grown[0].log_probability)):
-            return []
-        return grown[:width]
+            elif not self.early or beam.log_probability > self.early[0].log_probability:
+                self.early = [beam]
+        return [] if last else self._hopeful(grown[:width])
 
     def give_up(self, beams: list[Beam]) -> None:
         """Take unfinished beams as they are, where nothing ended."""
         if not self.beams:
             self.add(beams[0])
 
-    def _settled(self, best_open: float) -> bool:
-        """Log-probabilities only fall, so an open beam below every ended one cannot win any more."""
-        return len(self.beams) == self.wanted and self.beams[-1].log_probability >= best_open
+    def _hopeful(self, beams: list[Beam]) -> list[Beam]:
+        """Log-probabilities only fall, so an open beam below every ended one cannot win any more: it may be a rival,
+        and when there are only such, they have `RIVAL_STEPS` left."""
+        if len(self.beams) < self.wanted:
+            return beams
+        least = self.beams[self.wanted - 1].log_probability if self.wanted else np.inf
+        if not any(beam.log_probability > least for beam in beams):
+            self._waited += 1
+            if not self.rivals or self._waited > RIVAL_STEPS:
+                return []
+        floor = min(least, self.best - RIVAL_NATS) if self.rivals else least
+        return [beam for beam in beams if beam.log_probability > floor]
 
     @property
     def best(self) -> float:
         return self.beams[0].log_probability if self.beams else -np.inf
+
+
+class Scores:
+    """Logits (b, V) of a step, read as log-probabilities. Few of them are read, so no table of them is made."""
+
+    def __init__(self, logits: NDArray[np.float32]) -> None:
+        self.logits = logits
+        highest = logits.max(axis=1)
+        shifted = logits - highest[:, None]
+        self._total = (highest + np.log(np.exp(shifted, out=shifted).sum(axis=1))).tolist()
+
+    def of(self, row: int, token: int) -> float:
+        """Log-probability of one token."""
+        return float(self.logits[row, token]) - float(self._total[row])
 
 
 class BeamSearch:
@@ -126,7 +160,7 @@ class BeamSearch:
         request: UtteranceRequest,
     ) -> None:
         self._model = model
-        self._silent = silent
+        self._silence = np.where(silent, np.float32(-np.inf), np.float32(0))
         self._automaton = automaton
         self._search = search
         n_best = request.n_best
@@ -137,7 +171,8 @@ class BeamSearch:
 
         self._free_width = max(search.free_beams, min(n_best, MAXIMUM_FREE_BEAMS))
         self._free = Finished(self._free_width, said)
-        self._held = Finished(n_best if automaton else 0, said)
+        self._free_ends: dict[tuple[int, ...], float] = {}
+        self._held = Finished(n_best if automaton else 0, said, CALIBRATIONS[model.family].rivals)
         # One answer comes in several spellings: alternatives to it need room beside them.
         self._width = search.beams if n_best == 1 else search.beams + 2 * n_best
 
@@ -149,7 +184,7 @@ class BeamSearch:
         free = [Beam((), 0.0, FREE)]
         held = [Beam((), 0.0, 0)] if self._automaton else []
         for step in range(max(free_steps, held_steps)):
-            scores = _log_softmax(logits)
+            scores = Scores(logits)
             free = self._grow_free(free, scores, first=step == 0, last=step + 1 >= free_steps)
             held = self._grow_held(held, scores)
             if step + 1 >= held_steps:
@@ -159,12 +194,15 @@ class BeamSearch:
             beams = free + held
             if not beams:
                 break
-            tokens = np.array([beam.tokens[-1] for beam in beams], np.int64)
-            parents = np.array([beam.row for beam in beams], np.int64)
+            # Beams of the same tokens are one row: mostly the grammar holds what the free words say.
+            rows = list({beam.tokens: beam for beam in beams}.values())
+            tokens = np.array([beam.tokens[-1] for beam in rows], np.int64)
+            parents = np.array([beam.row for beam in rows], np.int64)
             logits, cache = self._model.step(cache, tokens, parents)
-            for row, beam in enumerate(beams):
-                beam.row = row
-        return self._free.beams, self._held.beams
+            numbers = {beam.tokens: row for row, beam in enumerate(rows)}
+            for beam in beams:
+                beam.row = numbers[beam.tokens]
+        return self._free.beams, self._held.beams or self._held.early
 
     def _hopeful(self, free: list[Beam], held: list[Beam]) -> tuple[list[Beam], list[Beam]]:
         """Without the beams whose end cannot matter any more: log-probabilities only fall."""
@@ -176,28 +214,27 @@ class BeamSearch:
             held = []
         return free, held
 
-    def _grow_free(self, beams: list[Beam], scores: NDArray[np.float32], first: bool, last: bool) -> list[Beam]:
+    def _grow_free(self, beams: list[Beam], scores: Scores, first: bool, last: bool) -> list[Beam]:
         """The likeliest words; their end counts only where nothing else is likelier."""
         width = self._free_width
         grown: list[Beam] = []
         ended: list[Beam] = []
         for beam in beams:
-            row = scores[beam.row]
             if not first:
                 # An empty answer is never right: the endpointer heard speech.
-                ended.append(_ended(beam, row, self._model.end_token))
-            masked = np.where(self._silent, -np.inf, row)
-            best = np.argpartition(-masked, width)[:width]
-            grown += [_longer(beam, int(token), float(row[token]), FREE) for token in best]
+                ended.append(_ended(beam, scores.of(beam.row, self._model.end_token)))
+            best = _largest(scores.logits[beam.row] + self._silence, width)
+            grown += [_longer(beam, int(token), scores.of(beam.row, int(token)), FREE) for token in best]
         kept = self._free.choose(grown, ended, width, last)
-        looping = without_loop(kept[0]) if kept else None
+        self._free_ends |= {beam.tokens: beam.log_probability for beam in ended}
+        looping = without_loop(kept[0].tokens) if kept else None
         if looping is not None:
-            # The model is stuck: what it says from here on is the same again.
-            self._free.give_up([looping])
+            # The model is stuck: what it says from here on is the same again. Its words are as likely as to end there.
+            self._free.give_up([Beam(looping, self._free_ends[looping], FREE)])
             return []
         return kept
 
-    def _grow_held(self, beams: list[Beam], scores: NDArray[np.float32]) -> list[Beam]:
+    def _grow_held(self, beams: list[Beam], scores: Scores) -> list[Beam]:
         """The likeliest words of the grammar; they may end wherever it is satisfied."""
         if not beams:
             return []
@@ -205,45 +242,36 @@ class BeamSearch:
         grown: list[Beam] = []
         ended: list[Beam] = []
         for beam in beams:
-            row = scores[beam.row]
             if beam.tokens and self._automaton.may_end(beam.state):
-                ended.append(_ended(beam, row, self._model.end_token))
+                ended.append(_ended(beam, scores.of(beam.row, self._model.end_token)))
             tokens, states = self._automaton.options(beam.state)
-            if not len(tokens):
-                continue
-            allowed = row[tokens]
-            few = min(self._width, len(tokens))
-            best = np.argpartition(-allowed, few - 1)[:few]
-            grown += [_longer(beam, int(tokens[i]), float(allowed[i]), int(states[i])) for i in best]
+            best = _largest(scores.logits[beam.row, tokens], self._width)
+            grown += [_longer(beam, int(tokens[i]), scores.of(beam.row, int(tokens[i])), int(states[i])) for i in best]
         return self._held.choose(grown, ended, self._width, last=False)
 
 
-def without_loop(beam: Beam) -> Beam | None:
-    """The beam cut after the first round of a loop it ends in, or None where it does not loop.
-
-    Its log-probability is shared out evenly over the tokens: rounds of a loop cost next to nothing.
-    """
-    tokens = beam.tokens
+def without_loop(tokens: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The tokens cut after the first round of a loop they end in, or None where they do not loop."""
     for period in range(1, LONGEST_LOOP + 1):
         rounds = max(LOOP_ROUNDS, -(-LOOP_TOKENS // period))
         if len(tokens) >= rounds * period and tokens[-rounds * period :] == tokens[-period:] * rounds:
-            kept = len(tokens) - (rounds - 1) * period
-            return evolve(beam, tokens=tokens[:kept], log_probability=beam.log_probability * kept / len(tokens))
+            return tokens[: len(tokens) - (rounds - 1) * period]
     return None
 
 
-def _ended(beam: Beam, row: NDArray[np.float32], end_token: int) -> Beam:
-    return evolve(beam, log_probability=beam.log_probability + float(row[end_token]))
+def _ended(beam: Beam, score: float) -> Beam:
+    return Beam(beam.tokens, beam.log_probability + score, beam.state, beam.row)
 
 
 def _longer(beam: Beam, token: int, score: float, state: int) -> Beam:
     return Beam((*beam.tokens, token), beam.log_probability + score, state, beam.row)
 
 
-def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    result: NDArray[np.float32] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return result
+def _largest(values: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """Where the `count` largest are, in no order; all of them where there are fewer."""
+    if count == 1 and len(values):
+        return np.array([values.argmax()])
+    return np.argpartition(values, -count)[-count:] if len(values) > count else np.arange(len(values))
 
 
 def levelled(samples: Samples) -> NDArray[np.float32]:
@@ -323,6 +351,9 @@ class DecodingEngine:
         acceptors = [KINDS[g.kind].acceptor(g.arguments, language(g.language)) for g in grammars]
         wanted = [acceptor for acceptor in acceptors if acceptor is not None]
         automaton = TokenAutomaton(wanted, loaded.vocabulary) if wanted else None
+        if automaton is not None:
+            # Builds what the lexicons make on first use, 40 ms and more, while the caller has not begun to speak.
+            automaton.options(0)
         loaded.automata[key] = automaton
         if len(loaded.automata) > MAXIMUM_GRAMMARS_KEPT:
             loaded.automata.popitem(last=False)

@@ -8,7 +8,7 @@ looked for in the free words.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from attrs import evolve, field, frozen
 
@@ -21,6 +21,9 @@ from h2b.model.results import Alternative, Hypothesis, Interpretation, MatchClas
 
 CREDIBLE = 0.2
 """Confidence below which words held to a grammar only tell what the grammar would have liked to hear."""
+
+SHARE_POWER = 0.5
+"""A value's confidence is what its words deserve times its share of all values near, to this power."""
 
 LIKELY = 0.5
 NEAR_NATS = 2.5
@@ -61,13 +64,63 @@ def interpret(hypotheses: Sequence[Hypothesis], grammars: Sequence[ActiveGrammar
     credible = [h for h in hypotheses if h.path is Path.FREE or h.confidence >= CREDIBLE]
     likeliest = max((h.log_probability for h in hypotheses if h.path is Path.FREE), default=-math.inf)
     with one_budget():
-        matches = [match for hypothesis in credible for match in _matches(hypothesis, grammars)]
+        by_words = [list(_matches(hypothesis, grammars)) for hypothesis in credible]
+    matches = [match for found in _asked_for(by_words, n_best) for match in found]
+    share = _shares(by_words)
     for complete, match in ((True, MatchClass.COMPLETE), (False, MatchClass.PARTIAL)):
         found = [m for m in matches if m.interpretation and m.interpretation.complete is complete]
         if found:
             ranked = sorted(found, key=lambda alternative: _rank(alternative, likeliest), reverse=True)
-            return Verdict(match, _n_best(ranked, n_best))
+            return Verdict(match, _n_best([_shared(alternative, share) for alternative in ranked], n_best))
     return Verdict(MatchClass.NONE, tuple(_words_heard(hypotheses, grammars))[:n_best])
+
+
+def _asked_for(by_words: Sequence[list[Alternative]], n_best: int) -> Iterator[list[Alternative]]:
+    """Without the grammar's words that come after enough whole answers: those are only rivals.
+
+    Where the likeliest words are no answer (a checksum is wrong), the next ones take their place.
+    """
+    answers = 0
+    for found in by_words:
+        if found and found[0].hypothesis.path is Path.GRAMMAR:
+            if answers >= n_best:
+                continue
+            answers += any(each.interpretation and each.interpretation.complete for each in found)
+        yield found
+
+
+def _shares(by_words: Sequence[list[Alternative]]) -> Mapping[tuple[str, str], float]:
+    """For each value of the grammar's search, its part of the chances of all that were found.
+
+    The same value in other words ("yes", "yes please") is no rival.
+    """
+    heard = [found for found in by_words if found and found[0].hypothesis.path is Path.GRAMMAR]
+    # An engine that tells no chances gives its own confidence only.
+    answers = [found for found in heard if found[0].hypothesis.log_probability < 0]
+    best = max((found[0].hypothesis.log_probability for found in answers), default=0.0)
+    shares: dict[tuple[str, str], float] = {}
+    total = 0.0
+    for found in answers:
+        chance = math.exp(found[0].hypothesis.log_probability - best)
+        total += chance
+        for key in {_key(alternative) for alternative in found}:
+            shares[key] = shares.get(key, 0.0) + chance
+    return {key: chance / total for key, chance in shares.items()}
+
+
+def _shared(alternative: Alternative, shares: Mapping[tuple[str, str], float]) -> Alternative:
+    """An alternative of the grammar's search as sure as its rivals leave it."""
+    found = alternative.interpretation
+    if found is None or alternative.hypothesis.path is not Path.GRAMMAR:
+        return alternative
+    share: float = shares.get(_key(alternative), 1.0) ** SHARE_POWER
+    return evolve(alternative, interpretation=evolve(found, confidence=found.confidence * share))
+
+
+def _key(alternative: Alternative) -> tuple[str, str]:
+    """Equal for equal values of one grammar."""
+    assert alternative.interpretation is not None
+    return alternative.grammar_uri, repr(alternative.interpretation.value) + alternative.interpretation.script
 
 
 def _rank(alternative: Alternative, likeliest: float) -> tuple[bool, float]:
@@ -127,7 +180,7 @@ def _n_best(ranked: Sequence[Alternative], length: int) -> tuple[Alternative, ..
     rest: list[Alternative] = []
     for alternative in ranked:
         assert alternative.interpretation is not None
-        value = (alternative.grammar_uri, repr(alternative.interpretation.value) + alternative.interpretation.script)
+        value = _key(alternative)
         said = (*value, alternative.hypothesis.transcript)
         if value not in values:
             fresh.append(alternative)

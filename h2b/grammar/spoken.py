@@ -15,7 +15,8 @@ import numpy as np
 from attrs import define, field, frozen
 from numpy.typing import NDArray
 
-from h2b.grammar.shape import Shape
+from h2b.grammar.flattrie import Arcs, FlatTrie
+from h2b.grammar.shape import DIGITS, Shape
 
 SPACE = 0x20
 MAXIMUM_READINGS = 8
@@ -286,58 +287,43 @@ class Acceptor(Protocol):
     def accepts(self, positions: Positions) -> bool: ...
 
 
-@define
-class ValueNode:
-    """Of the trie over values: it tells quickly which phrases a shape can take."""
-
-    after: dict[str, "ValueNode"] = field(factory=dict)
-    nodes: list[int] = field(factory=list)
-    """Nodes of the phrase trie whose phrases add this value."""
-
-
 class PhraseTrie:
     """The phrases of a lexicon a decoder may write, byte by byte; built once and shared by every shape."""
 
     def __init__(self, lexicon: Lexicon) -> None:
-        self.arcs: dict[int, int] = {}
-        """node << 8 | byte -> node: one dictionary, since most nodes have one child."""
-        self.following: list[bytes] = [b""]
-        """The bytes that lead on from each node."""
-        self.parents = [0]
-        self.values: dict[int, list[str]] = {}
-        self.digits: set[int] = set()
+        decoded = [entry for entry in lexicon.entries if entry.decoded]
+        self._phrases = FlatTrie([entry.phrase.encode() for entry in decoded] + [digit.encode() for digit in DIGITS])
+        self._values = (*(entry.value for entry in decoded), *DIGITS)
+        # By value, too: that tells quickly which phrases a shape can take.
+        self._by_value = FlatTrie([value.encode("utf-32-be") for value in self._values], ">u4")
+        self.digits = frozenset(self._phrases.node_of[-len(DIGITS) :].tolist())
         """Nodes of digits written as signs."""
-        for entry in lexicon.entries:
-            if entry.decoded:
-                node = self._insert(entry.phrase)
-                self.values.setdefault(node, []).append(entry.value)
-        for digit in "0123456789":
-            node = self._insert(digit)
-            self.values.setdefault(node, []).append(digit)
-            self.digits.add(node)
-        self.by_value = self._value_trie()
 
-    def _insert(self, phrase: str) -> int:
-        node = 0
-        for byte in phrase.encode():
-            child = self.arcs.get(node << 8 | byte)
-            if child is None:
-                child = self.arcs[node << 8 | byte] = len(self.parents)
-                self.following[node] += bytes([byte])
-                self.following.append(b"")
-                self.parents.append(node)
-            node = child
-        return node
+    def children(self, node: int, among: NDArray[np.bool_]) -> Iterable[tuple[int, int]]:
+        """The nodes that follow one, of those that are told, each after its byte."""
+        first, end = self._phrases.children[node : node + 2]
+        found = np.flatnonzero(among[first:end]) + first
+        return zip(self._phrases.symbols[found].tolist(), found.tolist(), strict=True)
 
-    def _value_trie(self) -> "ValueNode":
-        root = ValueNode()
-        for node, values in self.values.items():
-            for value in values:
-                place = root
-                for character in value:
-                    place = place.after.setdefault(character, ValueNode())
-                place.nodes.append(node)
-        return root
+    def is_leaf(self, node: int) -> bool:
+        return bool(self._phrases.children[node] == self._phrases.children[node + 1])
+
+    def values(self, node: int) -> Iterable[str]:
+        """What the phrases that end at a node add to the value."""
+        first, end = self._phrases.ends[node : node + 2]
+        return (self._values[text] for text in self._phrases.texts[first:end])
+
+    def leading_to(self, state: int, arcs: Arcs) -> NDArray[np.bool_]:
+        """Which nodes lead to a phrase whose value a shape can take in this state."""
+        viable = np.zeros(len(self._phrases.parents), np.bool_)
+        for places, _ in self._by_value.walk(state, arcs):
+            texts, _ = self._by_value.ending_at(places)
+            nodes = self._phrases.node_of[texts]
+            while len(nodes):
+                viable[nodes] = True
+                nodes = np.unique(self._phrases.parents[nodes])
+                nodes = nodes[~viable[nodes]]
+        return viable
 
 
 class LexiconAcceptor:
@@ -352,18 +338,15 @@ class LexiconAcceptor:
         """Which nodes of the trie lead to a phrase the shape can take in this state."""
         viable = self._viable.get(state)
         if viable is None:
-            viable = np.zeros(len(self._trie.parents), dtype=np.bool_)
-            pending = [(self._trie.by_value, state)]
-            while pending:
-                place, reached = pending.pop()
-                for node in place.nodes:
-                    while not viable[node]:
-                        viable[node] = True
-                        node = self._trie.parents[node]
-                arcs = self._shape.arcs[reached]
-                pending.extend((child, arcs[c]) for c, child in place.after.items() if c in arcs)
-            self._viable[state] = viable
+            viable = self._viable[state] = self._trie.leading_to(state, self._arcs_of_shape)
         return viable
+
+    def _arcs_of_shape(self, state: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        arcs = sorted(self._shape.arcs[state].items())
+        return (
+            np.array([ord(character) for character, _ in arcs], np.int64),
+            np.array([after for _, after in arcs], np.int64),
+        )
 
     def start(self) -> Positions:
         return frozenset({(0, 0)})
@@ -375,18 +358,16 @@ class LexiconAcceptor:
                 reached.setdefault(SPACE, set()).add((state, 0))
             if node == AFTER_WORD:
                 continue
-            viable = self._viable_nodes(state)
-            for byte in self._trie.following[max(node, 0)]:
-                child = self._trie.arcs[max(node, 0) << 8 | byte]
-                if viable[child] and (node != AFTER_DIGIT or child in self._trie.digits):
+            for byte, child in self._trie.children(max(node, 0), self._viable_nodes(state)):
+                if node != AFTER_DIGIT or child in self._trie.digits:
                     reached.setdefault(byte, set()).update(self._entered(state, child, node == AFTER_DIGIT))
         return {byte: frozenset(after) for byte, after in reached.items() if after}
 
     def _entered(self, state: int, node: int, inside_number: bool) -> Iterable[Position]:
         """Positions at a node; inside a number written in digits no phrase begins: "180 5" is never 1 and "80 5"."""
-        if self._trie.following[node] and not inside_number:
+        if not inside_number and not self._trie.is_leaf(node):
             yield state, node
-        for value in self._trie.values.get(node, ()):
+        for value in self._trie.values(node):
             after = self._shape.walk(state, value)
             if after is not None:
                 yield after, AFTER_DIGIT if node in self._trie.digits else AFTER_WORD

@@ -6,6 +6,7 @@ import sys
 import wave
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from h2b.asr import weights
-from h2b.asr.backends import moonshine
+from h2b.asr.backends import moonshine, ort_session
 from h2b.asr.backends.moonshine import Moonshine, MoonshineCache, read_pieces
 from h2b.model.errors import EngineError
 
@@ -285,6 +286,15 @@ def test_a_step_leaves_the_cache_it_came_from_as_it_was(model: Moonshine) -> Non
     again, _ = after(model, cache, [300], [0])
 
     assert np.array_equal(first, again)
+
+
+@pytest.mark.parametrize("functions", [{}, {"malloc_trim": lambda pad: 1}])
+def test_memory_is_given_back_only_where_the_c_library_can(
+    functions: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ort_session.ctypes, "CDLL", lambda name: SimpleNamespace(**functions))
+
+    ort_session.give_back()
 
 
 @pytest.mark.parametrize("count", [0, 1, 3_999])

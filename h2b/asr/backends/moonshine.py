@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import onnxruntime
 from attrs import frozen
 from numpy.typing import NDArray
 
 from h2b.asr import weights
+from h2b.asr.backends.ort_session import open_session
 from h2b.model.errors import EngineError
 
 if TYPE_CHECKING:
@@ -142,8 +142,8 @@ class Moonshine:
 
     def __init__(self, folder: Path) -> None:
         self.pieces: Sequence[bytes] = read_pieces((folder / _TOKENIZER_FILE).read_bytes())
-        self._encoder = _session(folder / _ENCODER_FILE)
-        self._decoder = _session(folder / _DECODER_FILE)
+        self._encoder = open_session(folder / _ENCODER_FILE, keeps_memory=False)
+        self._decoder = open_session(folder / _DECODER_FILE, keeps_memory=True)
         nothing = np.zeros((1, _HEADS, 0, _HEAD), np.float32)
         self._no_past = dict.fromkeys(_PAST, nothing)
 
@@ -227,17 +227,6 @@ def _written(token: int, piece: bytes) -> bytes:
     except UnicodeDecodeError:
         raise EngineError(f"tokenizer: piece {token} is {piece!r}, which is no UTF-8") from None
     return piece.replace(_SPACE, b" ")
-
-
-def _session(path: Path) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    # One worker process is one core: the pool scales by processes.
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    # Patterns are kept per input shape, and hardly two utterances have the same: memory for no speed, measured.
-    options.enable_mem_pattern = False
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def _write_encoder(graph: "GraphWriter", found: "Weights", decoder: "Weights") -> None:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from h2b.asr import weights
 from h2b.asr.backends.mel import HOP_SAMPLES, MEL_SAMPLE_RATE, log_mel
+from h2b.asr.backends.ort_session import open_session
 from h2b.model.errors import EngineError
 
 DIRECTORY_KEY = "asr.whisper_directory"
@@ -142,8 +143,8 @@ class Whisper:
         self.languages = _languages(facts.tokens)
         self.end_token = self._ids["<|endoftext|>"]
         self.pieces: Sequence[bytes] = _pieces(facts.tokens[: self.end_token + 1], facts.suppressed)
-        self._encoder = _session(folder / "encoder.onnx")
-        self._decoder = _session(folder / "decoder.onnx")
+        self._encoder = open_session(folder / "encoder.onnx", keeps_memory=False)
+        self._decoder = open_session(folder / "decoder.onnx", keeps_memory=True)
         layers = [(kind, layer) for layer in range(facts.decoder_layers) for kind in ("keys", "values")]
         self._cross_names = [f"cross_{kind}_{layer}" for kind, layer in layers]
         self._memory_names = [f"{kind}_{layer}" for kind, layer in layers]
@@ -192,14 +193,6 @@ class Whisper:
             raise EngineError(f"{self.name} has no language '{language}'")
         task = [f"<|{language}|>", "<|transcribe|>"] if len(self.languages) > 1 else []
         return np.array([self._ids[token] for token in ("<|startoftranscript|>", *task, "<|notimestamps|>")])
-
-
-def _session(path: Path) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    # One worker process is one core: the pool scales by processes.
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def _value(array: NDArray[Any]) -> onnxruntime.OrtValue:

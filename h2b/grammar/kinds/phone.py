@@ -16,7 +16,7 @@ from h2b.grammar.kinds.base import Arguments, Found
 from h2b.grammar.kinds.spelling import cheapest_entries, digit_entries, ranked
 from h2b.grammar.pattern import PatternError
 from h2b.grammar.shape import DIGITS, Shape, ShapeError, of_pattern
-from h2b.grammar.spoken import Acceptor, Entry, Lexicon, LexiconAcceptor, Reading, places_of, unmixed
+from h2b.grammar.spoken import Acceptor, Entry, Lexicon, LexiconAcceptor, Reading, places_of, steps_from, unmixed
 from h2b.language import Language
 from h2b.model.errors import InvalidParameter
 
@@ -26,6 +26,8 @@ NUMBERS = (*range(1000), *range(1000, 10_000, 100))
 """What is said as one number inside a telephone number: pairs, triples, "eighteen hundred"."""
 DECODED_NUMBERS = {"fr": 99}
 """The largest number a decoder may write: where everybody speaks in pairs, "cent" would only be misheard."""
+SAID_IN_PAIRS = frozenset({"fr"})
+"""Languages whose numbers come two digits at a time: "zéro quatre vingt huit" is 04 28 before it is 0 80 8."""
 CHARACTERS = DIGITS + "+"
 _ABROAD = r"[1-9]\d{6,14}"
 NORTH_AMERICA = 1
@@ -56,10 +58,24 @@ class Phone:
             valid=_Valid(region),
             places=places_of(words, lexicon),
         )
+        if language.code in SAID_IN_PAIRS:
+            readings.sort(key=lambda r: (-round(r.score, 3), not _in_pairs(words[r.start : r.end], r.value, lexicon)))
         return list(ranked([_in_e164(reading, region) for reading in readings]))
 
     def acceptor(self, arguments: Arguments, language: Language) -> Acceptor:
         return LexiconAcceptor(_lexicon(language), _shape(region_of(arguments, language), False))
+
+
+def _in_pairs(words: Sequence[str], value: str, lexicon: Lexicon) -> bool:
+    """Whether the words say the value with no number across the border of two pairs of digits."""
+    reached = {(0, 0)}
+    for at in range(len(words)):
+        for said in [length for place, length in reached if place == at]:
+            for end, digits, *_ in steps_from(words, at, lexicon, ()):
+                whole = len(digits) == 1 or said % 2 == 0
+                if whole and value.startswith(digits, said):
+                    reached.add((end, said + len(digits)))
+    return (len(words), len(value)) in reached
 
 
 def region_of(arguments: Arguments, language: Language) -> str:

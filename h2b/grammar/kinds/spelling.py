@@ -23,6 +23,8 @@ HOMOPHONE_COST = 1.2
 """More than the word gained: "for" is a 4 only between digits, or where the shape needs one."""
 NAMED_COST = 0.01
 """Less than a change from letters to digits and back costs."""
+LETTERS_NAME_DIGITS = frozenset({"en"})
+"""Languages that say o for zero. Elsewhere "o neuf" is the letter, though a recogniser may write it for a zero."""
 HALTING_COST = 0.2
 """Of "20 5" for 25: 205 is the first reading where the shape takes both."""
 DECODED_FORMS = 3
@@ -162,8 +164,8 @@ def digit_entries(language: Language, numbers: Iterable[int] = NUMBERS, decoded:
             yield from _doubled(language, phrase, digit)
     for word, digit in language.digit_homophones.items():
         # A letter that is also a digit's name ("four o six") is no accident: only its neighbours decide.
-        named = len(word) == 1
-        yield Entry(word, digit, cost=NAMED_COST if named else HOMOPHONE_COST, decoded=named)
+        named = len(word) == 1 and language.code in LETTERS_NAME_DIGITS
+        yield Entry(word, digit, cost=NAMED_COST if named else HOMOPHONE_COST, decoded=len(word) == 1)
 
 
 @cache
