@@ -36,8 +36,14 @@ class ServerSettings:
     """Address of the JSON WebSocket, 'host:port'; port 0 takes a free one. Clients connect to its path /bots."""
     http: str = field(default="", metadata={"address": True})
     """Address of the HTTP side: tokens, /healthz, /readyz, /metrics; empty for none."""
+    front_ends: int = _setting(1)
+    """Processes that serve calls, each on a core of its own: they share the WebSocket port, and `workers` between them.
+    0 for one for each two cores. The limits of this section and of [limits] count for each of them."""
+    drain_notice_s: float = _setting(0.0)
+    """After SIGTERM or SIGINT, time in which /readyz already answers 503 and new clients are still taken: balancers
+    need it to notice. `drain_s` begins after it."""
     drain_s: float = _setting(30.0)
-    """After SIGTERM or SIGINT, time for active recognitions to end before they are cut off."""
+    """After SIGTERM or SIGINT, time for open sessions to end before they are cut off."""
     maximum_connections: int = _setting(1000, low=1)
     """Clients connected at once; one more is refused with HTTP status 503."""
     maximum_message_bytes: int = _setting(1 << 20, low=1024)
@@ -88,8 +94,18 @@ class LimitSettings:
 
     handshakes: int = _setting(256, low=1)
     """Clients in their handshake at once; one more costs the slowest of them its connection."""
-    connections_per_address: int = _setting(1000, low=1)
-    """Clients connected at once from one IP address; one more is refused with HTTP status 429."""
+    handshakes_per_second: int = _setting(200, low=1)
+    """Handshakes begun in a second; clients beyond them wait, and their addresses take turns."""
+    connections_per_address: int = _setting(0)
+    """Clients connected at once from one IP address (of IPv6: one /64 network); one more is refused with HTTP status
+    429, and many more are closed unheard. 0 for three quarters of `maximum_connections`. Behind a proxy, or where all
+    calls come from one gateway, as many as `maximum_connections`."""
+    calls_per_address: int = _setting(0)
+    """Calls by SIP at once from one IP address; one more is refused with SIP status 503. 0 for three quarters of
+    `maximum_calls`. Where all calls come from one gateway, as many as `maximum_calls`."""
+    busy_s: float = _setting(1.0)
+    """While the first utterance in the queue has waited so long for a free process, no session begins: a client is
+    refused with HTTP status 503, OPEN with METHOD-FAILED, a call with SIP status 503. 0 to let them begin always."""
     sessions_per_tenant: int = _setting(1000, low=1)
     """Sessions of one tenant at once; one more OPEN is answered with METHOD-FAILED."""
     idle_s: float = _setting(600.0)
@@ -138,18 +154,33 @@ class MrcpSettings:
     """URL at which another server offers that folder, for Waveform-URI; empty for its file: URL."""
     users: Mapping[str, str] = field(factory=dict)
     """Passwords by user, such as { ivr = "secret" }: calls then need SIP digest authentication. Empty for none."""
+    tenant: str = ""
+    """Whose calls they are, in usage records; empty for the user who showed a password, or for nobody."""
+    tenants: Mapping[str, str] = field(factory=dict)
+    """Tenants by user, such as { ivr = "acme" }; `tenant` is that of the others."""
+
+    def tenant_of(self, user: str) -> str:
+        """Whose calls those of a user are; of nobody's where calls need no password."""
+        return self.tenants.get(user) or self.tenant or user
 
 
 @frozen(kw_only=True)
 class AsrSettings:
     """The processes that recognise speech."""
 
+    pool: str = _setting("local", choices=("local", "ray"))
+    """Where the processes are: `local`, or `ray`: on the machines of a Ray cluster, shared by several servers."""
     workers: int = _setting(0, high=1024)
-    """Processes, each with its own copy of the models; 0 for as many as there are cores."""
+    """Processes, each with its own copy of the models; 0 for as many as there are cores, or CPUs in the cluster."""
     languages: tuple[str, ...] = ()
     """Languages to load, such as ["en", "fr"]; empty for all whose models are installed."""
     whisper_directory: str = _folder()
     """Folder of a Whisper model in CTranslate2 format; empty for the installed package."""
+    vosk: Mapping[str, str] = field(factory=dict, metadata={"path": True})
+    """Folders of Vosk models by language, such as { fr = "/srv/models/vosk-model-small-fr-0.22" }, each in place of our
+    own model. Needs `pip install h2b[vosk]`."""
+    sherpa: Mapping[str, str] = field(factory=dict, metadata={"path": True})
+    """Folders of sherpa-onnx models by language, each in place of our own model. Needs `pip install h2b[sherpa]`."""
     decode_deadline_s: float = _setting(20.0, low=0.1)
     """Longest time for one utterance; then its process is replaced and the recognition ends with cause Error."""
     load_deadline_s: float = _setting(900.0, low=1)
@@ -159,7 +190,11 @@ class AsrSettings:
     queue_s: float = _setting(10.0, low=0.1)
     """Longest wait of an utterance for a free process; then the recognition ends with cause Error."""
     niceness: int = _setting(10, high=19)
-    """Added to the nice value of the processes, so that audio and timers come first."""
+    """Added to the nice value of local processes, so that audio and timers come first."""
+    ray_address: str = "auto"
+    """The head of the Ray cluster, 'host:port'; `auto` for the cluster this machine is a node of."""
+    ray_namespace: str = "h2b"
+    """Servers with the same namespace share their processes in the cluster, and must load the same models."""
 
     @property
     def worker_count(self) -> int:
@@ -168,7 +203,12 @@ class AsrSettings:
 
     def engine_options(self) -> dict[str, Any]:
         """What `h2b.asr.engines.load_engine` takes: plain JSON values."""
-        return {"languages": list(self.languages), "whisper_directory": self.whisper_directory}
+        return {
+            "languages": list(self.languages),
+            "whisper_directory": self.whisper_directory,
+            "vosk": dict(self.vosk),
+            "sherpa": dict(self.sherpa),
+        }
 
 
 @frozen(kw_only=True)
@@ -235,6 +275,14 @@ class LogSettings:
 
 
 @frozen(kw_only=True)
+class TelemetrySettings:
+    """Traces for OpenTelemetry: a span for each session and each recognition. Needs `pip install h2b[telemetry]`."""
+
+    endpoint: str = field(default="", metadata={"check": lambda text: check_collector(text)})
+    """URL of a collector that takes OTLP over HTTP, such as "http://127.0.0.1:4318"; empty for no traces."""
+
+
+@frozen(kw_only=True)
 class Configuration:
     """All settings, one attribute for each table of the file."""
 
@@ -249,6 +297,7 @@ class Configuration:
     endpointing: EndpointSettings = field(factory=EndpointSettings)
     usage: UsageSettings = field(factory=UsageSettings)
     log: LogSettings = field(factory=LogSettings)
+    telemetry: TelemetrySettings = field(factory=TelemetrySettings)
 
 
 def state_path(name: str) -> Path:
@@ -260,6 +309,12 @@ def state_path(name: str) -> Path:
 def usable_cores() -> int:
     """Cores this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_collector(text: str) -> None:
+    """See that this is a URL of a collector, or nothing. Raises ValueError."""
+    if text and not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", text):
+        raise ValueError(f"got {shorten(text)}, expected a URL such as http://127.0.0.1:4318")
 
 
 def parse_address(text: str) -> tuple[str, int]:

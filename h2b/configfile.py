@@ -110,13 +110,19 @@ def _with_table(current: Any, name: str, table: Mapping[str, Any], source: _Sour
         try:
             value = _parameter(key, raw) if isinstance(current, Parameters) else _value(known[key], raw)
             is_path = known[key].metadata.get("path") and value != known[key].metadata.get("verbatim")
-            changes[key] = source.resolve(value) if is_path else value
+            changes[key] = _resolved(value, source) if is_path else value
         except ValueError as error:
             raise source.refuse(f"{key} in [{name}]: {error}", name, key) from error
     try:
         return evolve(current, **changes)
     except ValueError as error:
         raise source.refuse(f"[{name}]: {error}", name, _blamed(str(error), changes)) from error
+
+
+def _resolved(value: str | Mapping[str, str], source: _Source) -> str | Mapping[str, str]:
+    if isinstance(value, str):
+        return source.resolve(value)
+    return {name: source.resolve(path) for name, path in value.items()}
 
 
 def _blamed(text: str, changes: Mapping[str, Any]) -> str | None:
@@ -173,7 +179,7 @@ def _expected(attribute: "Attribute[Any]") -> str:
     if type_ == tuple[str, ...]:
         return "a list of strings"
     if type_ == Mapping[str, str]:
-        return "a table of strings"
+        return "a table of paths" if metadata.get("path") else "a table of strings"
     if type_ is bool:
         return "true or false"
     if type_ is str:

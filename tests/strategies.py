@@ -99,12 +99,17 @@ def commands() -> st.SearchStrategy[Command]:
     )
 
 
+OUR_NAMES = ("result", "interpretation", "instance", "input", "nomatch", "noinput", "item", "value", "type")
+"""What wires call their own parts: a grammar may call its so too."""
+
+
 def values() -> st.SearchStrategy[Value]:
     """Anything a grammar may find."""
+    keys = texts() | st.sampled_from(OUR_NAMES)
     scalars = st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False, allow_infinity=False) | texts()
     return st.recursive(
         scalars,
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts(), inner | st.none(), max_size=3),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner | st.none(), max_size=3),
         max_leaves=8,
     )
 

@@ -150,6 +150,25 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     assert load_configuration(path).asr.whisper_directory == str(tmp_path / "models/whisper")
 
 
+def test_the_paths_of_a_table_start_at_the_file_that_holds_them(tmp_path: Path) -> None:
+    path = tmp_path / "h2b.toml"
+    path.write_text('[asr]\nvosk = { fr = "models/vosk", en = "/srv/vosk" }\n[asr.sherpa]\nde = "models/sherpa"\n')
+
+    asr = load_configuration(path).asr
+
+    assert asr.vosk == {"fr": str(tmp_path / "models/vosk"), "en": "/srv/vosk"}
+    assert asr.sherpa == {"de": str(tmp_path / "models/sherpa")}
+
+
+def test_a_table_of_paths_holds_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "h2b.toml"
+    path.write_text("[asr]\nvosk = { fr = 1 }\n")
+
+    with pytest.raises(ConfigurationError) as raised:
+        load_configuration(path)
+    assert str(raised.value) == f"{path}:2: vosk in [asr]: got {{'fr': 1}}, expected a table of paths"
+
+
 def test_the_line_is_that_of_the_key_in_its_own_table() -> None:
     text = "[server]\nlevel = 1\n\n[ log ]\n# level\n  level = 2\n[log.more]\n"
     assert line_of(text, "log", "level") == 6
@@ -183,8 +202,8 @@ def test_no_workers_means_one_for_each_core() -> None:
 
 
 def test_engine_options_are_plain_values() -> None:
-    options = AsrSettings(languages=("en",), whisper_directory="/w").engine_options()
-    assert options == {"languages": ["en"], "whisper_directory": "/w"}
+    options = AsrSettings(languages=("en",), whisper_directory="/w", vosk={"fr": "/v"}).engine_options()
+    assert options == {"languages": ["en"], "whisper_directory": "/w", "vosk": {"fr": "/v"}, "sherpa": {}}
 
 
 def test_every_key_has_a_row_with_a_meaning_and_its_default() -> None:

@@ -25,7 +25,11 @@ WITHIN_A_LAYER = {("grammar", "language"), ("config", "audio"), ("configfile", "
 """The only imports between two parts of one layer: words for grammars, and the endpointer's settings for config."""
 
 ONLY_IN = {
-    "trio": ("h2b.server", "h2b.asr.pool", "h2b.asr.process", "h2b.asr.background", "h2b.asr.scripted", "h2b.cli"),
+    "trio": (
+        *("h2b.asr.background", "h2b.asr.pool", "h2b.asr.process", "h2b.asr.raypool", "h2b.asr.scripted"),
+        *("h2b.server", "h2b.cli"),
+    ),
+    "ray": ("h2b.asr.raylink",),
     "trio_websocket": ("h2b.server.websocket", "h2b.cli.client"),
     "lxml": ("h2b.wire.nlsml", "h2b.grammar.srgs"),
     "quickjs": ("h2b.grammar.sisr",),
@@ -36,11 +40,16 @@ ONLY_IN = {
     "starlette": ("h2b.server.http",),
     "anycorn": ("h2b.server.http",),
     "anyio": ("h2b.server.http",),
-    "prometheus_client": ("h2b.server.metrics",),
+    "prometheus_client": ("h2b.server.metrics", "h2b.server.gathered"),
     "psycopg": ("h2b.usage.postgres",),
     "pylibsrtp": ("h2b.server.srtp",),
+    "opentelemetry": ("h2b.server.telemetry",),
     "onnxruntime": ("h2b.asr.backends",),
     "onnx": ("h2b.asr.backends",),
+    "faster_whisper": ("h2b.cli.peers",),
+    "pocketsphinx": ("h2b.cli.peers",),
+    "sherpa_onnx": ("h2b.asr.backends", "h2b.cli.peers"),
+    "vosk": ("h2b.asr.backends", "h2b.cli.peers"),
 }
 """Third-party modules and the places that may know them."""
 

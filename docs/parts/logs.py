@@ -13,8 +13,14 @@ from parts.markdown import code, table
 PLACES = ("server", "asr", "usage")
 LEVELS = ("debug", "info", "warning", "error", "exception")
 MEANINGS = {
+    "accept_failed": "The system has no socket for a client that wants to connect; the next one is tried soon.",
     "access_open": "Everybody may connect: there are no clients and no issuer of tokens. The first client ends it.",
+    "actor_attached": "A process of the Ray cluster was found for this place; it may serve other servers too.",
+    "actor_awaited": "The Ray cluster has no room for this process now, or is starting it again.",
+    "address_refused": "An address has as many connections as it may; so many more of it were closed unheard.",
     "answer_not_taken": "A session could not take the recogniser's answer; that session ends.",
+    "busy": "Utterances wait so long for a free process that no session begins, by `busy_s`.",
+    "busy_no_more": "Utterances wait no longer: sessions begin again.",
     "call_answered": "A call was taken, with these channels. `user` is who showed a password.",
     "call_changed": "A client made another offer within its call: these are the channels now.",
     "call_ended": "A call is over, and all it had is given back.",
@@ -30,16 +36,21 @@ MEANINGS = {
     "client_over_limit": "A client took more than `[limits]` allows and was disconnected with close code 1008.",
     "client_refused": "The upgrade of a client was refused with this HTTP status.",
     "client_too_slow": "A client did not read its events and was disconnected with close code 1008.",
+    "cluster_found": "The Ray cluster is there, or has grown: so many CPUs, and places for so many processes.",
+    "cluster_lost": "The link to the Ray cluster ended; it is tried again after `retry_s` seconds.",
     "connection_failed": "A fault of ours ended a connection before or after its conversation.",
-    "draining": "SIGTERM or SIGINT came: so many connections have `drain_s` seconds to end.",
-    "draining_calls": "SIGTERM or SIGINT came: so many calls have `drain_s` seconds to end.",
+    "draining": "No more clients are taken: the sessions of so many connections have `drain_s` seconds to end.",
+    "draining_calls": "No more calls are taken: so many have `drain_s` seconds to end.",
     "engine_loading": "A worker process tells how its start goes on, such as the conversion of weights.",
+    "front_end_died": "A front end of several ended, with its calls; another one starts after `retry_s` seconds.",
+    "front_end_ready": "A front end of several serves: the first one, or one in the place of one that died.",
     "grammar_fetched": "A document that a client's grammar refers to came from its server.",
     "grammar_host_private": "A name in `fetch_hosts` leads to an address that is not public: it is not asked.",
     "grammar_not_fetched": "A document that a client's grammar refers to could not be had; the client was told why.",
     "grammars_refused": "A changed grammar file is wrong, which one and why; the grammars from before serve on.",
     "grammars_reloaded": "Grammar files changed: new sessions get these grammars.",
     "http_failed": "A fault of ours ended a connection of the HTTP side.",
+    "leaving": "SIGTERM or SIGINT came: /readyz answers 503, and clients are taken for `drain_notice_s` seconds more.",
     "mrcp_connection_lost": "A control connection broke, or its client did not read.",
     "mrcp_connection_evicted": "All places were taken: a control connection that no call uses was closed for another.",
     "mrcp_connection_refused": "A control connection was closed at once: its address may not call, or all are in use.",
@@ -55,11 +66,14 @@ MEANINGS = {
     "session_billed": "A session is over: its usage record, one line each.",
     "signal": "A signal came.",
     "sip_connection_lost": "A SIP connection broke, or its client did not read.",
-    "sip_connection_refused": "So many SIP connections are open that one more was closed at once.",
+    "sip_connection_refused": "A SIP connection was closed at once: all are in use, or the share of its address.",
     "sip_failed": "A SIP message met a fault of ours, and was dropped.",
     "sip_not_sent": "A SIP message could not be sent to this address.",
+    "spans_not_sent": "The collector of `[telemetry]` cannot be reached: traces are lost until it can be. Told once.",
+    "spans_sent_again": "The collector of `[telemetry]` takes traces again.",
     "srtp_keys_in_the_clear": "`srtp` in `[mrcp]` takes keys by SIP without TLS, from other machines: use `sip_tls`.",
     "stopped": "The last connection is closed.",
+    "trace_failed": "A fault of ours ended the trace of a connection or call, which goes on without.",
     "token_failed": "A token was asked for, and the file of clients or its key could not be used.",
     "token_not_verified": "A client showed a token, and the issuer's keys or the file of clients could not be had.",
     "usage_copied_again": "The database is back: so many records were copied to it at once.",
@@ -72,7 +86,7 @@ MEANINGS = {
     "usage_row_lost": "A record could not be written, or not before the end: this line is all that is left of it.",
     "usage_written_again": "The file of records can be written again.",
     "waveform_not_written": "The sound of a recognition could not be kept; the client gets an empty address.",
-    "worker_died": "A worker process ended or was replaced; a new one is started after `respawn_s` seconds.",
+    "worker_died": "A worker process ended, was replaced or was lost; another is sought after `respawn_s` seconds.",
     "worker_ready": "A worker process has loaded its models.",
 }
 
@@ -106,6 +120,13 @@ def _lines() -> Iterator[Line]:
                     if level in LEVELS and event.isidentifier():
                         named = tuple(name for keyword in keywords for name in _names(event, keyword.arg))
                         yield Line(event, "error" if level == "exception" else level, named)
+                case ast.Call(
+                    func=ast.Attribute(attr="tell"),
+                    args=[ast.Attribute(attr=level), ast.Constant(value=str(event)), *_],
+                    keywords=keywords,
+                ):
+                    # Once a second at most, with how often it happened.
+                    yield Line(event, level, (*(str(keyword.arg) for keyword in keywords), "count"))
 
 
 def _names(event: str, argument: str | None) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from prometheus_client.parser import text_string_to_metric_families
 
 from h2b.asr.pool import PoolStatistics
-from h2b.server.metrics import Gauges, Metrics
+from h2b.server.metrics import CallStatistics, Gauges, Metrics
 from parts.markdown import code, table
 
 LABELS = {
@@ -12,12 +12,15 @@ LABELS = {
     "h2b_refusals": ("why",),
     "h2b_token_requests": ("outcome",),
     "h2b_build": ("version",),
+    "h2b_calls_ended": ("how",),
+    "h2b_call_refusals": ("status",),
+    "h2b_rtp_packets": ("kind",),
 }
 
 
 def metrics(_: str) -> str:
     idle = PoolStatistics(workers=0, alive=0, free=0, waiting=0, deaths=0, unanswered=0, decode_s=0.0, audio_s=0.0)
-    text = Metrics(Gauges(pool=lambda: idle, usage_spool=lambda: 0)).text().decode()
+    text = Metrics(Gauges(pool=lambda: idle, usage_spool=lambda: 0, calls=CallStatistics)).text().decode()
     rows = []
     for family in text_string_to_metric_families(text):
         if family.name.endswith("_created"):

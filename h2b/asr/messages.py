@@ -84,8 +84,13 @@ class Failed:
     reason: str
 
 
+@frozen
+class Occupied:
+    """Nothing was done, for the engine is at work for another server: the order is to be given again later."""
+
+
 Order = Load | Prepare | Recognise
-Report = Progress | Ready | Refused | Prepared | Heard | Failed
+Report = Progress | Ready | Refused | Prepared | Heard | Failed | Occupied
 
 _converter = make_converter()
 configure_tagged_union(Order, _converter, tag_name="order")
@@ -112,9 +117,13 @@ def decode_report(message: bytes) -> Report:
     return report
 
 
-def _framed(content: Any) -> bytes:
-    message = json.dumps(content, ensure_ascii=False).encode()
+def framed(message: bytes) -> bytes:
+    """The message with its length before it."""
     return len(message).to_bytes(LENGTH_BYTES, "big") + message
+
+
+def _framed(content: Any) -> bytes:
+    return framed(json.dumps(content, ensure_ascii=False).encode())
 
 
 class Deframer:

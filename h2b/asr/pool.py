@@ -1,7 +1,8 @@
-"""The pool: a recogniser whose engines run in niced worker processes.
+"""The pool: a recogniser whose engines run in processes of their own.
 
 Owns the queue of utterances that wait for a process, their deadlines, and when a process is replaced. Must not know
-sessions, grammars or models. Everything happens in the trio thread, and no call of a session waits.
+sessions, grammars or models, nor where the processes are: here (`open_pool`, niced), or on the machines of a cluster
+(`h2b.asr.raypool`). Everything happens in the trio thread, and no call of a session waits.
 
 Theory of operation
  1. N places, each with one process at a time and one task that keeps it: spawn, load, carry out orders, and spawn
@@ -10,13 +11,15 @@ Theory of operation
     goes to the shared memory of the process that takes it, so a dead process takes no waiting audio with it.
  3. A free process that has met the request before is preferred: what it compiled is still there.
  4. A `listen` lets a free process compile ahead, as long as that leaves one for those who wait to be recognised.
- 5. Every decode is answered once: by the process, by its death, by its deadline, or by the queue when it is full or the
+ 5. Where servers share their processes, one that is at work for another server is not free. Such a process never keeps
+    an utterance waiting: it hands it back, and the utterance is again the first in the queue.
+ 6. Every decode is answered once: by the process, by its death, by its deadline, or by the queue when it is full or the
     wait was too long. That last rule also holds when no process is alive at all.
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 import numpy as np
 import structlog
@@ -25,8 +28,8 @@ from attrs import define, field, frozen
 
 from h2b.asr.background import background_tasks
 from h2b.asr.base import Answer, Samples, UtteranceRequest
-from h2b.asr.messages import Failed, Heard, Load, Prepare, Progress, Ready, Recognise, Refused
-from h2b.asr.process import WorkerDied, WorkerProcess, open_worker
+from h2b.asr.messages import Failed, Heard, Load, Occupied, Prepare, Progress, Ready, Recognise, Refused
+from h2b.asr.process import OpenWorker, Worker, WorkerDied, open_worker
 from h2b.config import AsrSettings
 from h2b.model.errors import EngineError
 from h2b.model.formats import SAMPLE_RATE, seconds_to_samples
@@ -66,6 +69,8 @@ class PoolStatistics:
     """Time processes spent on utterances."""
     audio_s: float
     """Audio of these utterances: one divided by the other is the real-time factor."""
+    waited_s: float = 0.0
+    """How long the first utterance in the queue has waited; 0 when there is none."""
 
 
 class PoolUtterance:
@@ -152,11 +157,18 @@ class _Place:
     """Entered while there is nothing to do; cancelled when there is."""
     known: dict[str, None] = field(factory=dict)
     """Requests its process has met, the latest last."""
+    worker: Worker | None = None
     has_loaded: bool = False
+    has_failed: bool = False
+    """Whether its first process has not loaded its engine."""
     alive: bool = False
     """Whether its present process has loaded its engine."""
     has_worked: bool = False
     """Whether its present process has carried out an order: the back-off then starts anew."""
+
+    @property
+    def occupied(self) -> bool:
+        return self.worker is not None and self.worker.occupied
 
     def assign(self, task: _Task) -> None:
         self.task = task
@@ -172,16 +184,28 @@ class _Place:
 
 
 class Pool:
-    """The recogniser over worker processes; made by `open_pool`."""
+    """The recogniser over processes; made by `open_pool`, and by `h2b.asr.raypool.open_ray_pool`."""
 
     def __init__(
-        self, settings: AsrSettings, engine: str, languages: Mapping[str, str], answering: trio.Nursery
+        self,
+        settings: AsrSettings,
+        open_worker: OpenWorker,
+        languages: Mapping[str, str],
+        tasks: trio.Nursery,
+        *,
+        needed: int | None = None,
     ) -> None:
+        """A pool without places; its tasks live as long as the nursery.
+
+        Args:
+            needed: how many processes must have loaded their engines before the pool is ready; by default all.
+        """
         self.languages = languages
         self._settings = settings
-        self._engine = engine
-        self._answering = answering
-        self._places = [_Place(number) for number in range(1, settings.worker_count + 1)]
+        self._open_worker = open_worker
+        self._tasks = tasks
+        self._needed = needed
+        self._places: list[_Place] = []
         self._free: list[_Place] = []
         self._queue: deque[_Decoding] = deque()
         self._preparations: deque[UtteranceRequest] = deque(maxlen=MAXIMUM_PREPARATIONS)
@@ -192,12 +216,20 @@ class Pool:
         self._unanswered = 0
         self._decode_s = 0.0
         self._audio_s = 0.0
+        tasks.start_soon(self._expire)
 
-    def start(self, nursery: trio.Nursery) -> None:
-        """Begin to keep processes; they live as long as the nursery."""
-        nursery.start_soon(self._expire)
-        for place in self._places:
-            nursery.start_soon(self._keep, place)
+    def grow(self, count: int) -> None:
+        """Have at least so many places, and keep a process in each."""
+        while len(self._places) < count:
+            place = _Place(len(self._places) + 1)
+            self._places.append(place)
+            self._tasks.start_soon(self._keep, place)
+
+    def refuse_start(self, reason: str) -> None:
+        """There will be no process: `ready` says why, unless it has been answered."""
+        if not self._started.is_set():
+            self._start_error = reason
+            self._started.set()
 
     # The recogniser
 
@@ -209,10 +241,10 @@ class Pool:
         return PoolUtterance(self, request, answer)
 
     async def ready(self) -> None:
-        """Wait until every process has loaded its engine.
+        """Wait until as many processes as are needed have loaded their engines.
 
         Raises:
-            EngineError: one of them cannot; one clear line.
+            EngineError: they cannot; one clear line.
         """
         await self._started.wait()
         if self._start_error:
@@ -222,12 +254,13 @@ class Pool:
         return PoolStatistics(
             workers=len(self._places),
             alive=sum(place.alive for place in self._places),
-            free=len(self._free),
+            free=len(self._available()),
             waiting=len(self._queue),
             deaths=self._deaths,
             unanswered=self._unanswered,
             decode_s=self._decode_s,
             audio_s=self._audio_s,
+            waited_s=trio.current_time() - self._queue[0].since if self._queue else 0.0,
         )
 
     # The queue
@@ -238,7 +271,7 @@ class Pool:
         if len(self._queue) >= self._settings.queue_utterances:
             # An answer comes later, never inside the call that asks for it.
             reason = f"the recogniser is overloaded: {len(self._queue)} utterances are waiting"
-            self._answering.start_soon(self._refuse_later, decoding, reason)
+            self._tasks.start_soon(self._refuse_later, decoding, reason)
             return
         self._queue.append(decoding)
         self._dispatch()
@@ -250,6 +283,12 @@ class Pool:
                 self._queue.remove(decoding)
                 self._set_expiry()
                 return
+
+    def _put_back(self, decoding: _Decoding) -> None:
+        """A process had no time for it: it is the first in the queue again, unless nobody waits for it any more."""
+        if decoding.wanted:
+            self._queue.appendleft(decoding)
+            self._set_expiry()
 
     async def _expire(self) -> None:
         """Answer those that have waited too long; runs as long as the pool."""
@@ -272,7 +311,7 @@ class Pool:
 
     def _dispatch(self) -> None:
         """Give free processes what waits: utterances first, preparations only while there is room for utterances."""
-        while self._queue and self._free:
+        while self._queue and self._available():
             decoding = self._queue.popleft()
             self._take_free(decoding.utterance.request).assign(decoding)
         self._set_expiry()
@@ -282,12 +321,17 @@ class Pool:
             if not any(key in place.known for place in self._places):
                 self._take_free(request).assign(request)
 
+    def _available(self) -> list[_Place]:
+        """Places whose processes work neither for us nor for others; the one that has been free longest is first."""
+        return [place for place in self._free if not place.occupied]
+
     def _has_room(self) -> bool:
-        return not self._queue and len(self._free) >= min(2, len(self._places))
+        return not self._queue and len(self._available()) >= max(1, min(2, len(self._places)))
 
     def _take_free(self, request: UtteranceRequest) -> _Place:
         key = repr(request)
-        place = next((place for place in self._free if key in place.known), self._free[0])
+        available = self._available()
+        place = next((place for place in available if key in place.known), available[0])
         self._free.remove(place)
         with suppress(ValueError):
             self._preparations.remove(request)
@@ -302,7 +346,8 @@ class Pool:
             place.has_worked = False
             place.known.clear()
             try:
-                async with open_worker(self._engine, self._settings.niceness, MAXIMUM_SAMPLES) as worker:
+                async with self._open_worker(place.number, self._dispatch) as worker:
+                    place.worker = worker
                     await self._load(place, worker)
                     await self._serve(place, worker)
             except WorkerDied as death:
@@ -314,6 +359,7 @@ class Pool:
     def _bury(self, place: _Place, how: str, pause: float) -> None:
         self._deaths += 1
         place.alive = False
+        place.worker = None
         _log.warning("worker_died", worker=place.number, reason=how, respawn_s=pause)
         if place in self._free:
             self._free.remove(place)
@@ -321,10 +367,18 @@ class Pool:
         if isinstance(task, _Decoding):
             task.fail(how)
         if not place.has_loaded:
-            self._start_error = self._start_error or how
+            place.has_failed = True
+            self._note_start(how)
+
+    def _note_start(self, failure: str = "") -> None:
+        """Whether enough processes have loaded their engines, or too many have failed to."""
+        needed = len(self._places) if self._needed is None else self._needed
+        if sum(place.has_failed for place in self._places) > len(self._places) - needed:
+            self.refuse_start(failure)
+        elif sum(place.has_loaded for place in self._places) >= needed:
             self._started.set()
 
-    async def _load(self, place: _Place, worker: WorkerProcess) -> None:
+    async def _load(self, place: _Place, worker: Worker) -> None:
         deadline_s = self._settings.load_deadline_s
         with trio.move_on_after(deadline_s):
             await worker.tell(Load(self._settings.engine_options()))
@@ -336,12 +390,12 @@ class Pool:
                 raise WorkerDied(f"a starting process answered {type(report).__name__}, expected Ready")
             _log.info("worker_ready", worker=place.number, pid=worker.pid, languages=report.languages)
             place.has_loaded = place.alive = True
-            if all(other.has_loaded for other in self._places):
-                self._started.set()
+            place.has_failed = False
+            self._note_start()
             return
         raise WorkerDied(f"loading the recogniser took longer than {deadline_s:g} s")
 
-    async def _serve(self, place: _Place, worker: WorkerProcess) -> None:
+    async def _serve(self, place: _Place, worker: Worker) -> None:
         while True:
             self._free.append(place)
             self._dispatch()
@@ -355,23 +409,26 @@ class Pool:
                 raise WorkerDied(f"the recogniser took longer than {self._settings.decode_deadline_s:g} s")
             place.has_worked = True
 
-    async def _carry_out(self, place: _Place, worker: WorkerProcess) -> None:
+    async def _carry_out(self, place: _Place, worker: Worker) -> None:
         """The task at hand, from the order to the report; `task` stays set until it is answered."""
         task = place.task
         if isinstance(task, UtteranceRequest):
             await worker.tell(Prepare(task))
-            await worker.hear()
-            place.remember(task)
+            if not isinstance(await worker.hear(), Occupied):
+                place.remember(task)
         elif task is not None and task.wanted:
             samples = task.utterance.samples(task.samples)
             began = trio.current_time()
             worker.show(samples)
             await worker.tell(Recognise(task.utterance.request, len(samples)))
             report = await worker.hear()
+            place.task = None
+            if isinstance(report, Occupied):
+                self._put_back(task)
+                return
             self._decode_s += trio.current_time() - began
             self._audio_s += len(samples) / SAMPLE_RATE
             place.remember(task.utterance.request)
-            place.task = None
             if isinstance(report, Heard):
                 task.utterance.answer(task.generation, report.recognised)
             elif isinstance(report, Failed):
@@ -391,7 +448,11 @@ async def open_pool(
         engine: `module:function` that gives the engine, called in each process (see `h2b.asr.worker.LoadEngine`).
         languages: what `Recogniser.languages` answers.
     """
-    async with background_tasks() as nursery:
-        pool = Pool(settings, engine, languages or {}, nursery)
-        pool.start(nursery)
+
+    def open_place(number: int, changed: Callable[[], None]) -> AbstractAsyncContextManager[Worker]:
+        return open_worker(engine, settings.niceness, MAXIMUM_SAMPLES)
+
+    async with background_tasks() as tasks:
+        pool = Pool(settings, open_place, languages or {}, tasks)
+        pool.grow(settings.worker_count)
         yield pool

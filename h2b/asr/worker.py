@@ -1,6 +1,7 @@
 """Main of a worker process: loads an engine and carries out the pool's orders, one at a time.
 
-Owns the process: its niceness, its signals, its end. Must not know sessions, queues or trio. Started by `h2b.asr.pool`:
+Owns the process: its niceness, its signals, its end. Must not know sessions, queues or trio. What it does with
+an engine serves other processes too (`h2b.asr.rayactor`). Started by `h2b.asr.pool`:
 
     python -m h2b.asr.worker --control FD --audio FD --engine MODULE:FUNCTION
 
@@ -26,6 +27,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -71,11 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.nice(options.nice)
     with socket.socket(fileno=options.control) as control:
-        threading.Thread(target=_end_with, args=(control,), daemon=True).start()
+        threading.Thread(target=end_with, args=(control,), daemon=True).start()
         return _work(control, options.audio, options.engine)
 
 
-def _end_with(control: socket.socket) -> None:
+def end_with(control: socket.socket) -> None:
     """Ends the process when the other end of the socket is gone."""
     poll = select.poll()
     # A hang-up is reported without being asked for; data is not, and stays for the main thread.
@@ -92,25 +94,14 @@ def _work(control: socket.socket, audio: int, engine_name: str) -> int:
     loading = next(orders, None)
     if not isinstance(loading, Load):
         return 1
-    try:
-        engine = _load(engine_name, loading.options, lambda text: report(Progress(text)))
-    except H2BError as error:
-        report(Refused(_one_line(error)))
+    engine = load_engine(engine_name, loading.options, lambda text: report(Progress(text)))
+    if isinstance(engine, Refused):
+        report(engine)
         return 1
-    except Exception as error:
-        _log.exception("the engine could not be loaded")
-        report(Refused(f"the engine could not be loaded: {type(error).__name__}: {_one_line(error)}"))
-        return 1
-    # The tables of languages never change: no collection need walk them again.
-    gc.collect()
-    gc.freeze()
     report(Ready(tuple(engine.languages)))
     for order in orders:
-        if isinstance(order, Recognise):
-            control.sendall(_recognise(engine, order, audio))
-        elif isinstance(order, Prepare):
-            _prepare(engine, order.request)
-            report(Prepared())
+        if isinstance(order, Recognise | Prepare):
+            control.sendall(carry_out(engine, order, partial(_samples, audio)))
     return 0
 
 
@@ -120,12 +111,35 @@ def _orders(control: socket.socket) -> Iterator[Order]:
         yield from map(decode_order, deframer.feed(received))
 
 
-def _load(name: str, options: Mapping[str, Any], report: Callable[[str], None]) -> Engine:
+def load_engine(name: str, options: Mapping[str, Any], report: Callable[[str], None]) -> Engine | Refused:
+    """The engine `module:function` gives, or why there is none: that may be anything, and is never raised."""
     module, _, function = name.partition(":")
-    load: LoadEngine | None = getattr(importlib.import_module(module), function, None)
-    if load is None:
-        raise EngineError(f"no function '{function}' in module '{module}'")
-    return load(options, report)
+    try:
+        load: LoadEngine | None = getattr(importlib.import_module(module), function, None)
+        if load is None:
+            raise EngineError(f"no function '{function}' in module '{module}'")
+        engine = load(options, report)
+    except H2BError as error:
+        return Refused(one_line(error))
+    except Exception as error:
+        _log.exception("the engine could not be loaded")
+        return Refused(f"the engine could not be loaded: {type(error).__name__}: {one_line(error)}")
+    # The tables of languages never change: no collection need walk them again.
+    gc.collect()
+    gc.freeze()
+    return engine
+
+
+def carry_out(engine: Engine, order: Prepare | Recognise, samples: Callable[[int], Samples]) -> bytes:
+    """The report on an order, ready to be sent.
+
+    Args:
+        samples: gives the first so many samples of the utterance.
+    """
+    if isinstance(order, Recognise):
+        return _recognise(engine, order.request, samples(order.samples))
+    _prepare(engine, order.request)
+    return encode_report(Prepared())
 
 
 def _prepare(engine: Engine, request: UtteranceRequest) -> None:
@@ -136,25 +150,26 @@ def _prepare(engine: Engine, request: UtteranceRequest) -> None:
         _log.exception("a request could not be prepared")
 
 
-def _recognise(engine: Engine, order: Recognise, audio: int) -> bytes:
-    """The report on one utterance, ready to be sent: an engine's odd answer is that utterance's fault too."""
+def _recognise(engine: Engine, request: UtteranceRequest, samples: Samples) -> bytes:
+    """The report on one utterance: an engine's odd answer is that utterance's fault too."""
     started = time.process_time()
     try:
-        recognised = engine.recognise(order.request, _samples(audio, order.samples))
+        recognised = engine.recognise(request, samples)
         spent = recognised.cpu_seconds or time.process_time() - started
         return encode_report(Heard(evolve(recognised, cpu_seconds=spent)))
     except EngineError as error:
-        return encode_report(Failed(_one_line(error)))
+        return encode_report(Failed(one_line(error)))
     except Exception as error:
         _log.exception("the engine failed")
-        return encode_report(Failed(f"the engine failed: {type(error).__name__}: {_one_line(error)}"))
+        return encode_report(Failed(f"the engine failed: {type(error).__name__}: {one_line(error)}"))
 
 
 def _samples(audio: int, count: int) -> Samples:
     return np.frombuffer(os.pread(audio, count * BYTES_PER_SAMPLE, 0), dtype=np.int16)
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """What went wrong, fit for a completion reason."""
     return " ".join(str(error).split())
 
 

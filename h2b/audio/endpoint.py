@@ -163,6 +163,8 @@ class Endpointer:
         window = frames_in(settings.start_window_ms)
         self._state = EndpointState.SILENCE
         self._window: deque[VotedFrame] = deque(maxlen=window)
+        self._voiced = self._pitched = 0
+        """Votes in the window: counted as they come and go."""
         before = max(self._pre_roll, self._gap_end)
         self._held: deque[VotedFrame] = deque(maxlen=before + self._onset_frames + window)
         self._recent: deque[VotedFrame] = deque(maxlen=self._pre_roll)
@@ -181,8 +183,9 @@ class Endpointer:
         were not part of an utterance: the tail of the last one starts nothing.
         """
         self._state = EndpointState.SILENCE
-        self._window.clear()
-        self._window.extend(self._recent)
+        self._clear_window()
+        for voted in self._recent:
+            self._vote(voted)
         self._held.clear()
         self._held.extend(self._recent)
 
@@ -208,9 +211,9 @@ class Endpointer:
         return events
 
     def _in_silence(self, voted: VotedFrame) -> list[EndpointEvent]:
-        self._window.append(voted)
+        self._vote(voted)
         self._held.append(voted)
-        if self._voiced_frames() < self._start_voiced or self._pitched_frames() < self._start_pitched:
+        if self._voiced < self._start_voiced or self._pitched < self._start_pitched:
             return []
         onset = self._onset()
         self._enter_speech(voted)
@@ -222,12 +225,12 @@ class Endpointer:
             return [SpeechAudio(voted.frame.samples)]
         self._state = EndpointState.TRAILING
         self._silent_frames = 0
-        self._window.clear()
+        self._clear_window()
         return self._in_trailing(voted)
 
     def _in_trailing(self, voted: VotedFrame) -> list[EndpointEvent]:
         events = self._hear_silence(voted)
-        if self._voiced_frames() > self._click:
+        if self._voiced > self._click:
             onset = self._onset()
             self._enter_speech(voted)
             events += self._release(onset, self._gap_end)
@@ -238,7 +241,7 @@ class Endpointer:
 
     def _in_pause(self, voted: VotedFrame) -> list[EndpointEvent]:
         events = self._hear_silence(voted)
-        if self._voiced_frames() >= self._resume_voiced or self._pitched_frames() >= self._resume_pitched:
+        if self._voiced >= self._resume_voiced or self._pitched >= self._resume_pitched:
             onset = self._onset()
             self._enter_speech(voted)
             events += [SpeechResumed(onset, voted.frame.end), *self._release(onset, self._gap_end)]
@@ -246,7 +249,7 @@ class Endpointer:
 
     def _hear_silence(self, voted: VotedFrame) -> list[EndpointEvent]:
         """One more frame after speech: given while the hangover lasts, held from then on."""
-        self._window.append(voted)
+        self._vote(voted)
         self._silent_frames += 1
         if self._silent_frames <= self._hangover:
             return [SpeechAudio(voted.frame.samples)]
@@ -257,16 +260,25 @@ class Endpointer:
         self._state = EndpointState.SPEECH
         self._end_sample = voted.frame.end
 
-    def _voiced_frames(self) -> int:
-        return sum(voted.voiced for voted in self._window)
+    def _vote(self, voted: VotedFrame) -> None:
+        window = self._window
+        if len(window) == window.maxlen:
+            gone = window[0]
+            self._voiced -= gone.voiced
+            self._pitched -= gone.pitched
+        window.append(voted)
+        self._voiced += voted.voiced
+        self._pitched += voted.pitched
 
-    def _pitched_frames(self) -> int:
-        return sum(voted.pitched for voted in self._window)
+    def _clear_window(self) -> None:
+        self._window.clear()
+        self._voiced = self._pitched = 0
 
     @property
     def may_start(self) -> bool:
         """Whether the last two frames hold a vote for speech: it may be starting, or resuming, at this moment."""
-        return any(voted.voiced for voted in list(self._window)[-2:])
+        window = self._window
+        return bool(self._voiced) and (window[-1].voiced or (len(window) > 1 and window[-2].voiced))
 
     def _onset(self) -> int:
         """First sample of the run of votes that reaches into the window."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from h2b.audio.g711 import decode_alaw, decode_mulaw, encode_alaw, encode_mulaw
 from h2b.model.formats import FRAME_SAMPLES, AudioFormat
 
+NO_SAMPLES = np.zeros(0, np.int16)
 same_samples = cmp_using(eq=np.array_equal)
 """Compares arrays as values, for records that hold samples."""
 
@@ -56,7 +57,7 @@ class Framer:
     def __init__(self, audio_format: AudioFormat) -> None:
         self._format = audio_format
         self._pending = b""
-        self._started = np.zeros(0, np.int16)
+        self._started = NO_SAMPLES
         self._next_frame_start = 0
 
     @property
@@ -88,5 +89,5 @@ class Framer:
         first = self._next_frame_start
         self._next_frame_start += whole
         # a copy, so that the bytes of a large chunk do not live on for a few samples
-        self._started = samples[whole:].copy()
+        self._started = samples[whole:].copy() if whole < len(samples) else NO_SAMPLES
         return [Frame(samples[at : at + FRAME_SAMPLES], first + at) for at in range(0, whole, FRAME_SAMPLES)]

@@ -35,6 +35,9 @@ OVERLAP = 1 - np.arange(SHORTEST_PERIOD, LONGEST_PERIOD) / PITCH_SAMPLES
 """Share of the samples that still overlap with themselves, shifted by each of these periods."""
 
 
+ONES = np.ones(FRAME_SAMPLES)
+
+
 @frozen(kw_only=True)
 class VoiceActivitySettings:
     """How sure a frame must be. Levels are dB relative to one unit of the 16-bit scale (full-scale sine: 87 dB)."""
@@ -64,7 +67,7 @@ class VoiceActivity:
         self.settings = settings or VoiceActivitySettings()
         self._detector = webrtcvad.Vad(self.settings.mode)
         self._floor = NoiseFloor(self.settings)
-        self._heard = np.zeros(PITCH_SAMPLES, np.float32)
+        self._before = np.zeros(FRAME_SAMPLES, np.int16)
         self._pitched = False
 
     @property
@@ -74,16 +77,20 @@ class VoiceActivity:
 
     def is_voiced(self, frame: Frame) -> bool:
         """The vote on the next frame of the line."""
-        samples = frame.samples.astype(np.float32)
-        self._heard = np.concatenate((self._heard[FRAME_SAMPLES:], samples))
+        samples = frame.samples
         level = level_db(samples)
         # floor and detector hear every frame, loud or not
         floor = self._floor.after(level)
-        speechlike = self._detector.is_speech(frame.samples.tobytes(), SAMPLE_RATE)
-        voiced = speechlike and level >= max(self.settings.quiet_db, floor + self.settings.margin_db)
-        vowel_like = voiced and level >= self.settings.pitch_db
-        self._pitched = vowel_like and periodicity(self._heard) >= self.settings.periodicity
+        speechlike = self._detector.is_speech(samples.tobytes(), SAMPLE_RATE, FRAME_SAMPLES)
+        settings = self.settings
+        voiced = speechlike and level >= settings.quiet_db and level >= floor + settings.margin_db
+        self._pitched = voiced and level >= settings.pitch_db and self._is_periodic(samples)
+        self._before = samples
         return voiced
+
+    def _is_periodic(self, samples: NDArray[np.int16]) -> bool:
+        heard = np.concatenate((self._before[FRAME_SAMPLES - PITCH_SAMPLES :], samples)).astype(np.float32)
+        return periodicity(heard) >= self.settings.periodicity
 
 
 class NoiseFloor:
@@ -102,7 +109,9 @@ class NoiseFloor:
     def after(self, level: float) -> float:
         """The floor in dB, once a frame of this level has been heard."""
         self._recent.append(level)
-        self._minimum = min(self._minimum, sum(self._recent) / len(self._recent))
+        smoothed = sum(self._recent) / len(self._recent)
+        if smoothed < self._minimum:
+            self._minimum = smoothed
         # no lower than the whole window's minimum, yet up to `soon_db` as high as the last few blocks'
         floor = max(min(self._window, self._minimum), min(self._lately, self._minimum, self._soon_db))
         self._frames += 1
@@ -118,11 +127,13 @@ class NoiseFloor:
             self._window = min(self._block_minima)
 
 
-def level_db(samples: NDArray[np.float32]) -> float:
-    """Mean power of samples without their offset, in dB relative to one unit of the 16-bit scale; silence is 0."""
-    mean = float(samples.sum()) / len(samples)
-    power = float(samples @ samples) / len(samples) - mean * mean
-    return 10 * math.log10(max(power, 1.0))
+def level_db(samples: NDArray[np.int16]) -> float:
+    """Mean power of a frame without its offset, in dB relative to one unit of the 16-bit scale; silence is 0."""
+    # Whole numbers in floats of 64 bits: the sums are exact, whichever way the library adds them up.
+    exact = samples.astype(np.float64)
+    mean = float(exact.dot(ONES)) / FRAME_SAMPLES
+    power = float(exact.dot(exact)) / FRAME_SAMPLES - mean * mean
+    return 10 * math.log10(power) if power > 1.0 else 0.0
 
 
 def periodicity(samples: NDArray[np.float32]) -> float:

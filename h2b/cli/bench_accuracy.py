@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import click
 import numpy as np
@@ -47,6 +48,10 @@ from h2b.server.app import make_setting
 
 GAP_SAMPLES = 2000
 """Quarter of a second between the beginning of a sentence and the answer that ends it."""
+
+
+Heard: TypeAlias = tuple[Verdict, tuple[Hypothesis, ...], float, float | None]
+"""Verdict, what the searches found, CPU seconds, and how long the result was there before its timer fired."""
 
 
 def comparable(value: object) -> str:
@@ -93,7 +98,7 @@ class Ear:
         samples = read_audio(row.file)
         if question.prefix is not None:
             samples = np.concatenate([read_audio(question.prefix.file), np.zeros(GAP_SAMPLES, np.int16), samples])
-        verdict, searches, seconds = (self._through_session if self.session else self._heard)(
+        verdict, searches, seconds, spare_s = (self._through_session if self.session else self._heard)(
             samples, row.language, uri
         )
         best = verdict.alternatives[0].hypothesis if verdict.alternatives else next(iter(searches), None)
@@ -110,6 +115,7 @@ class Ear:
             found=value_of(verdict),
             confidence=verdict.confidence,
             cpu_s=seconds,
+            spare_s=spare_s,
         )
 
     def value_said(self, row: Row, uri: str) -> str | None:
@@ -117,18 +123,16 @@ class Ear:
         said = Hypothesis(transcript=normalise(row.transcript), confidence=1.0, path=SearchPath.FREE)
         return value_of(interpret([said], [self.registry.activate(uri, row.language)]))
 
-    def _heard(self, samples: Samples, language: str, uri: str) -> tuple[Verdict, tuple[Hypothesis, ...], float]:
+    def _heard(self, samples: Samples, language: str, uri: str) -> Heard:
         grammar = self.registry.activate(uri, language)
         request = UtteranceRequest(language, (grammar,))
         self.engine.prepare(request)
         began = time.process_time()
         recognised = self.engine.recognise(request, samples)
         verdict = interpret(recognised.hypotheses, [grammar])
-        return verdict, recognised.hypotheses, time.process_time() - began
+        return verdict, recognised.hypotheses, time.process_time() - began, None
 
-    def _through_session(
-        self, samples: Samples, language: str, uri: str
-    ) -> tuple[Verdict, tuple[Hypothesis, ...], float]:
+    def _through_session(self, samples: Samples, language: str, uri: str) -> Heard:
         """The same as a call: the recording after a second of silence, and silence until the result."""
         samples = np.concatenate([np.zeros(SAMPLE_RATE, np.int16), samples])
         began = time.process_time()
@@ -139,7 +143,8 @@ class Ear:
         assert result is not None
         match = MatchClass.COMPLETE if account.cause is CompletionCause.SUCCESS else MatchClass.NONE
         seconds = time.process_time() - began
-        return Verdict(match, result.alternatives), tuple(each.hypothesis for each in result.alternatives), seconds
+        searches = tuple(each.hypothesis for each in result.alternatives)
+        return Verdict(match, result.alternatives), searches, seconds, account.spare_seconds
 
 
 def value_of(verdict: Verdict) -> str | None:

@@ -15,6 +15,7 @@ import trio
 
 from h2b.cli.bench_caller import Dial, Recording, Turn, dial_websocket, on_the_line, take_turn
 from h2b.cli.bench_progress import counted
+from h2b.cli.bench_ready import read_waits, ready_since
 from h2b.cli.bench_recordings import calling_options, chunk_samples, languages_of, recordings_of
 from h2b.cli.bench_result import conclude, json_option
 from h2b.cli.bench_scores import percentile, spread
@@ -75,9 +76,11 @@ def latency(
         async with open_server(url, languages=spoken, workers=workers, configuration_file=configuration_file) as server:
             dial = partial(dial_websocket, server.url)
             await warm_up(dial, recordings, chunk)
+            before = await read_waits(server.http)
             with counted("calling", len(what)) as step:
                 turns, late_ms = await converse(dial, what, calls, chunk, step)
-            return {**account_of(turns, late_ms), "server": server.told}
+            ready = await ready_since(server.http, before)
+            return {**account_of(turns, late_ms), "ready": ready, "server": server.told}
 
     found = {"calls": calls, "chunk_ms": chunk_ms, **trio.run(measure)}
     conclude("latency", found, json_file)

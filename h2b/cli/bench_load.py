@@ -16,7 +16,6 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,11 @@ import click
 import trio
 from attrs import define, field, frozen
 
-from h2b.cli.bench_caller import LOST, Dial, Line, Recording, Turn, dial_websocket, on_the_line, take_turn
+from h2b.cli.bench_caller import LOST, Dial, Line, Recording, Turn, on_the_line, take_turn
 from h2b.cli.bench_latency import curve, slowest, warm_up
+from h2b.cli.bench_mrcp import MRCP, TOLD, chunk_of, dialling, wire_option
 from h2b.cli.bench_progress import counted
+from h2b.cli.bench_ready import read_waits, ready_since
 from h2b.cli.bench_recordings import calling_options, chunk_samples, languages_of, recordings_of
 from h2b.cli.bench_result import conclude, json_option
 from h2b.cli.bench_scores import spread
@@ -34,6 +35,8 @@ from h2b.cli.bench_server import Server, Usage, open_server
 from h2b.cli.main import FAILED, Verb
 from h2b.model.causes import CompletionCause
 from h2b.model.errors import H2BError
+from h2b.model.formats import SAMPLE_RATE
+from h2b.server.operations import raise_file_limit
 from h2b.wire.vocabulary import JSON
 
 LIMIT_MS = 200.0
@@ -42,7 +45,6 @@ LATE_MS = 30.0
 """What the p95 of the callers' own lateness must stay below."""
 SHORTEST_QUIET_S = 0.5
 MOST_CALLS = 2000
-WIRE = "JSON over WebSocket"
 ERROR = JSON.causes[CompletionCause.ERROR]
 
 
@@ -134,19 +136,21 @@ class Trial:
     cls=Verb,
     help="""Make many calls at once and measure what they add to the delay.
 
-    Every call is a real connection that streams all the time, at the pace of a call; its caller speaks so that speech
-    is --duty of it. Reported are the delay from the end of the silence to the result, how recognitions ended, what was
-    lost, and the processor time and memory of a server of its own. With --find the number of calls grows from --calls
-    until a trial fails, and the largest that passes is found to a tenth. A trial passes when the p95 of the added delay
-    is below 200 ms and nothing is lost. Exit code 1 when none passes.
+    Every call is a real one, over WebSocket or by MRCPv2 (--wire), that streams all the time, at the pace of a call;
+    its caller speaks so that speech is --duty of it. Reported are the delay from the end of the silence to the result,
+    how recognitions ended, what was lost, and the processor time and memory of a server of its own. With --find the
+    number of calls grows from --calls until a trial fails, and the largest that passes is found to a tenth. A trial
+    passes when the p95 of the added delay is below 200 ms and nothing is lost. Exit code 1 when none passes.
     """,
     example="""
     h2b bench load --calls 20 --seconds 60
     h2b bench load --manifest speech/manifest.tsv --calls 10 --find --json load.json
     h2b bench load --url ws://127.0.0.1:8080/bots --calls 50
+    h2b bench load --wire mrcp --calls 20
     """,
 )
 @calling_options
+@wire_option
 @click.option(
     "--calls", type=click.IntRange(1, MOST_CALLS), default=10, show_default=True, metavar="N", help="At once."
 )
@@ -179,6 +183,7 @@ def load(
     workers: int,
     chunk_ms: int,
     configuration_file: Path | None,
+    wire: str,
     calls: int,
     json_file: Path | None,
     find: bool,
@@ -186,20 +191,26 @@ def load(
     seconds: float,
 ) -> int:
     recordings = recordings_of(audio, grammar, manifest, languages, kinds, every)
+    raise_file_limit()
     trials: list[dict[str, Any]] = []
+    chunk = chunk_of(wire, chunk_samples(chunk_ms))
 
     async def measure() -> tuple[str, int | None]:
         opened = open_server(
-            url, languages=languages_of(recordings), workers=workers, configuration_file=configuration_file
+            url,
+            languages=languages_of(recordings),
+            workers=workers,
+            configuration_file=configuration_file,
+            mrcp=wire == MRCP,
         )
-        async with opened as server:
-            dial = partial(dial_websocket, server.url)
-            chunk = chunk_samples(chunk_ms)
+        async with opened as server, dialling(wire, server) as dial:
             await warm_up(dial, recordings, chunk)
             plan = Plan(dial=dial, recordings=recordings, chunk=chunk, duty=duty, seconds=seconds)
 
             async def attempt(number: int) -> bool:
-                trials.append((await run_trial(plan, server, number)).as_json())
+                before = await read_waits(server.http)
+                trial = await run_trial(plan, server, number)
+                trials.append({**trial.as_json(), "ready": await ready_since(server.http, before)})
                 return bool(trials[-1]["passed"])
 
             if find:
@@ -208,8 +219,8 @@ def load(
 
     told, largest = trio.run(measure)
     found = {
-        "wire": WIRE,
-        "chunk_ms": chunk_ms,
+        "wire": TOLD[wire],
+        "chunk_ms": chunk * 1000 // SAMPLE_RATE,
         "limit_ms": LIMIT_MS,
         "server": told,
         "duty": duty,

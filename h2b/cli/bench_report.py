@@ -10,8 +10,9 @@ from typing import Any
 
 import click
 
+from h2b.cli.bench_parts import Grid, Part
 from h2b.cli.bench_result import read_result
-from h2b.cli.bench_view import Grid, Part, facts_of, parts_of
+from h2b.cli.bench_view import facts_of, parts_of
 from h2b.cli.main import Verb
 from h2b.cli.markdown import table
 from h2b.cli.terminal import write_text

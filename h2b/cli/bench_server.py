@@ -10,9 +10,10 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import click
 import trio
@@ -20,11 +21,25 @@ from attrs import field, frozen
 
 from h2b.model.errors import H2BError
 
-READY = "ready websocket="
+READY = "ready "
 WORKER = b"h2b.asr.worker"
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-SILENT_LOG = '[log]\nlevel = "warning"\n'
+LOG = '[log]\nlevel = "{level}"\nformat = "json"\n'
+MANY = """
+[server]
+maximum_connections = 5000
+[limits]
+connections_per_address = 5000
+sessions_per_tenant = 5000
+[mrcp]
+maximum_calls = 2500
+rtp_ports = "20000-29999"
+"""
+"""All callers come from one address, and are as many as asked for."""
+
+Hear: TypeAlias = Callable[[bytes], None]
+"""Takes what the server logs, in pieces."""
 
 
 @frozen
@@ -41,9 +56,12 @@ class Server:
     """A server to be called; `pid` is 0 where its processes cannot be looked at."""
 
     url: str
+    """Of its WebSocket, or `sip:HOST:PORT`."""
     pid: int = 0
     told: str = field(default="")
     """What it is, for people."""
+    http: str = ""
+    """URL of its HTTP side; empty of a server that is not ours."""
 
     def usage(self) -> dict[str, Usage]:
         """Of the server and of its workers; empty of a server that is not ours."""
@@ -101,9 +119,19 @@ def _listed(folder: Path) -> list[Path]:
 
 @asynccontextmanager
 async def open_server(
-    url: str | None, *, languages: Sequence[str], workers: int, configuration_file: Path | None
+    url: str | None,
+    *,
+    languages: Sequence[str],
+    workers: int,
+    configuration_file: Path | None,
+    mrcp: bool = False,
+    hear: Hear | None = None,
 ) -> AsyncIterator[Server]:
     """The server at a URL, or one that lives as long as the block.
+
+    Args:
+        mrcp: one of its own is to be called by MRCPv2.
+        hear: is told what one of its own logs, from level info on.
 
     Raises:
         H2BError: the server of our own did not come up; says its last words.
@@ -112,8 +140,12 @@ async def open_server(
         yield Server(url, told=url)
         return
     with tempfile.TemporaryDirectory(prefix="h2b-bench-") as folder:
-        configuration = configuration_file or _own_configuration(Path(folder), languages)
+        level = "warning" if hear is None else "info"
+        configuration = configuration_file or _own_configuration(Path(folder), languages, level)
         options = ["--config", str(configuration), "--websocket", "127.0.0.1:0", "--workers", str(workers)]
+        options += ["--http", "127.0.0.1:0"]
+        if mrcp:
+            options += ["--sip", "127.0.0.1:0", "--mrcp", "127.0.0.1:0"]
         click.echo("starting a server: the first time on a machine this converts weights", err=True)
         process = await trio.lowlevel.open_process(
             [sys.executable, "-m", "h2b", "serve", *options],
@@ -124,7 +156,7 @@ async def open_server(
         )
         complaints: list[bytes] = []
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_gather, process, complaints)
+            nursery.start_soon(_gather, process, complaints, hear)
             try:
                 found = await _ready(process)
                 if not found:
@@ -132,7 +164,9 @@ async def open_server(
                     last = b"".join(complaints).decode(errors="replace").strip().splitlines()[-1:]
                     raise H2BError(f"the server did not start: {last[0] if last else 'it said nothing'}")
                 told = f"one of its own, {workers or 'as many as cores'} workers, languages {' '.join(languages)}"
-                yield Server(found, process.pid, told)
+                yield Server(
+                    f"sip:{found['sip']}" if mrcp else found["websocket"], process.pid, told, found.get("http", "")
+                )
             finally:
                 process.terminate()
                 with trio.CancelScope(shield=True):
@@ -140,28 +174,31 @@ async def open_server(
                 nursery.cancel_scope.cancel()
 
 
-def _own_configuration(folder: Path, languages: Sequence[str]) -> Path:
+def _own_configuration(folder: Path, languages: Sequence[str], level: str) -> Path:
     path = folder / "h2b.toml"
     listed = ", ".join(f'"{code}"' for code in languages)
-    path.write_text(f"{SILENT_LOG}[asr]\nlanguages = [{listed}]\n", encoding="utf-8")
+    path.write_text(f"{LOG.format(level=level)}[asr]\nlanguages = [{listed}]\n{MANY}", encoding="utf-8")
     return path
 
 
-async def _ready(process: trio.Process) -> str:
-    """The URL of the ready line; empty when the server ended before it."""
+async def _ready(process: trio.Process) -> dict[str, str]:
+    """What the ready line tells; nothing when the server ended before it."""
     assert process.stdout is not None
     received = b""
     async for piece in process.stdout:
         received += piece
         line, end, _ = received.decode(errors="replace").partition("\n")
         if end and line.startswith(READY):
-            return line.removeprefix(READY).split()[0]
-    return ""
+            fields = (word.partition("=") for word in line.removeprefix(READY).split())
+            return {name: address for name, _, address in fields}
+    return {}
 
 
-async def _gather(process: trio.Process, complaints: list[bytes]) -> None:
+async def _gather(process: trio.Process, complaints: list[bytes], hear: Hear | None) -> None:
     """Read what the server logs, so that it never waits for a reader; the last of it is kept."""
     assert process.stderr is not None
     async for piece in process.stderr:
         complaints.append(bytes(piece))
         del complaints[:-20]
+        if hear is not None:
+            hear(bytes(piece))

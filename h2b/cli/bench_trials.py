@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import asdict, frozen
 
-from h2b.cli.bench_scores import ErrorRate, calibration_error, character_errors, reliability, word_errors
+from h2b.cli.bench_scores import ErrorRate, calibration_error, character_errors, percentile, reliability, word_errors
 
 THRESHOLDS = tuple(number / 10 for number in range(10))
 ALL = "all"
@@ -37,6 +37,9 @@ class Trial:
     """None where the grammar is not satisfied, whatever the confidence."""
     confidence: float
     cpu_s: float
+    spare_s: float | None = None
+    """How long the result was there before the timer of its silence fired, with a core to itself; below zero, how long
+    it was waited for. None where no such timer ended it."""
     searches: tuple[str, ...] = ()
     """What each search found, for people."""
 
@@ -62,6 +65,7 @@ def account_of(trials: Sequence[Trial], threshold: float) -> dict[str, Any]:
         "threshold": threshold,
         "recordings": len(trials),
         "right": sum(trial.right(threshold) for trial in trials),
+        "ready": _ready([trial.spare_s for trial in trials if trial.spare_s is not None]),
         "groups": [
             *(_group(key, group, threshold) for key, group in by_source.items()),
             *(_group((*key, ALL, ALL), group, threshold) for key, group in by_language.items()),
@@ -79,6 +83,18 @@ def account_of(trials: Sequence[Trial], threshold: float) -> dict[str, Any]:
             if any(trial.found is not None for trial in group)
         ],
         "wrong": [_wrong(trial) for trial in trials if not trial.right(threshold)],
+    }
+
+
+def _ready(spare_s: Sequence[float]) -> dict[str, Any] | None:
+    """How many results were there when their timer fired, and how long before; None where no call was timed."""
+    if not spare_s:
+        return None
+    return {
+        "ready": sum(spare >= 0 for spare in spare_s),
+        "results": len(spare_s),
+        "least_ms": round(min(spare_s) * 1000),
+        "median_ms": round(percentile(spare_s, 50) * 1000),
     }
 
 

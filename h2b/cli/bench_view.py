@@ -6,34 +6,13 @@ Owns words and columns. Reads results as plain values of JSON; must not know how
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from attrs import field, frozen
 from rich.console import Console
 
+from h2b.cli.bench_compare_view import compare
+from h2b.cli.bench_parts import NOTHING, Grid, Part, percent, times
 from h2b.cli.bench_plot import draw_calibration, draw_delays, draw_load
 from h2b.cli.terminal import fields, table
 from h2b.model.errors import H2BError
-
-NOTHING = "-"
-
-
-@frozen
-class Grid:
-    """A table of words."""
-
-    title: str
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-
-@frozen
-class Part:
-    """What is told of one thing."""
-
-    title: str
-    facts: Sequence[tuple[str, str]] = ()
-    grids: Sequence[Grid] = ()
-    plots: Sequence[str] = field(default=(), repr=False)
-    """Texts of SVG files."""
 
 
 def parts_of(result: Mapping[str, Any]) -> list[Part]:
@@ -90,6 +69,10 @@ def _accuracy(found: Mapping[str, Any]) -> list[Part]:
         met = "met" if right >= found["need"] * count else "not met"
         facts.append(("needed", f"{found['need']:.1%}: {met}"))
     facts += [("threshold", f"{found['threshold']:g}"), ("peak memory", f"{found['peak_memory_mb']} MB")]
+    counted = found.get("ready")
+    if counted:
+        before = f"half of them at least {counted['median_ms']} ms before it, the last {counted['least_ms']} ms"
+        facts.append(("ready when the timer fired", f"{ready(counted)}, on a core of its own; {before}"))
     grids = [_groups(found["groups"]), _thresholds(found["thresholds"]), _reliability(found["calibration"])]
     plots = [draw_calibration(found["calibration"])] if found["calibration"] else []
     return [Part("Accuracy", facts, grids, plots)]
@@ -127,8 +110,8 @@ def _groups(groups: Sequence[Mapping[str, Any]]) -> Grid:
             f"{each['right'] / each['recordings']:.1%}",
             str(each["false_accepts"]),
             str(each["false_rejects"]),
-            _percent(each["wer"]),
-            _percent(each["cer"]),
+            percent(each["wer"]),
+            percent(each["cer"]),
             f"{each['cpu_s']:.3f}",
         )
         for each in groups
@@ -166,15 +149,16 @@ def _reliability(languages: Sequence[Mapping[str, Any]]) -> Grid:
 def _latency(found: Mapping[str, Any]) -> list[Part]:
     head = ("language", "engine", "of it", "results", "p50", "p90", "p95", "p99", "max")
     rows = [
-        (each["language"], each["engine"], what, str(times["count"]), *_times(times))
+        (each["language"], each["engine"], what, str(spread["count"]), *times(spread))
         for each in found["groups"]
-        for what, times in (("all", each["added_ms"]), ("without the chunk", each["server_ms"]))
-        if times
+        for what, spread in (("all", each["added_ms"]), ("without the chunk", each["server_ms"]))
+        if spread
     ]
     facts = [
         ("calls at once", str(found["calls"])),
         ("chunks", f"{found['chunk_ms']} ms"),
         ("recognitions", _causes(found["causes"])),
+        ("ready when the timer fired", ready(found.get("ready"))),
         ("late chunks", _pacing(found["pacing_ms"])),
         ("slowest", _slowest(found["slowest"])),
         ("server", found["server"]),
@@ -190,12 +174,13 @@ def _load(found: Mapping[str, Any]) -> list[Part]:
     trials = found["trials"]
     delays = Grid(
         "Milliseconds added to the silence",
-        ("calls", "results", "p50", "p90", "p95", "p99", "max", "speech", "late p95", "verdict"),
+        ("calls", "results", "p50", "p90", "p95", "p99", "max", "ready", "speech", "late p95", "verdict"),
         [
             (
                 str(each["calls"]),
                 str(each["turns"]),
-                *_times(each["added_ms"]),
+                *times(each["added_ms"]),
+                ready_share(each.get("ready")),
                 f"{each['speech_share']:.1%}",
                 f"{each['pacing_ms'].get('p95', 0):.0f}",
                 "passed" if each["passed"] else "failed",
@@ -238,16 +223,73 @@ def _cost(trial: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+# Calls that only stream
+
+
+def _idle(found: Mapping[str, Any]) -> list[Part]:
+    head = (
+        "calls",
+        "CPU of a core",
+        "µs a message",
+        "calls a core",
+        "KB a call",
+        "answer p50",
+        "p95",
+        "lost",
+        "late",
+        "",
+    )
+    rows = [
+        (
+            str(each["calls"]),
+            percent(each["cores"]),
+            _known(each["us_each"], ".1f"),
+            _known(each["calls_a_core"], "d"),
+            _known(each["kb_a_call"], "d"),
+            *(f"{each['answers_ms'][name]:.1f}" if each["answers_ms"] else NOTHING for name in ("p50", "p95")),
+            _known(each["lost"], "d"),
+            _known(each["late"], "d"),
+            "passed" if each["passed"] else "failed",
+        )
+        for each in found["trials"]
+    ]
+    doing = "in a recognition that hears nobody" if found["waiting"] else "in no recognition"
+    facts = [
+        ("wire", found["wire"]),
+        ("calls", f"stream a quiet line in messages of {found['chunk_ms']} ms, {doing}"),
+        ("server", found["server"]),
+        ("allowed", f"p95 of the time to an answer below {found['answer_ms']:g} ms, and nothing lost"),
+    ]
+    if found["largest"] is not None:
+        facts.append(("largest", f"{found['largest']} calls at once"))
+    facts += [(f"callers of {each['calls']}", _pacing(each["pacing_ms"])) for each in found["trials"][-1:]]
+    facts += [(f"{each['calls']} calls", why) for each in found["trials"] for why in each["why_not"]]
+    return [Part("Calls that only stream", facts, [Grid("Server, and what it adds to an answer, ms", head, rows)])]
+
+
+def _known(value: float | None, form: str) -> str:
+    return NOTHING if value is None else f"{value:{form}}"
+
+
 # Words
 
 
-def _times(times: Mapping[str, float]) -> tuple[str, ...]:
-    return tuple(f"{times[name]:.0f}" if times else NOTHING for name in ("p50", "p90", "p95", "p99", "max"))
-
-
-def _pacing(times: Mapping[str, float]) -> str:
+def _pacing(spread: Mapping[str, float]) -> str:
     """How late the callers themselves were."""
-    return f"p95 {times['p95']:.0f} ms, at most {times['max']:.0f} ms" if times else NOTHING
+    return f"p95 {spread['p95']:.0f} ms, at most {spread['max']:.0f} ms" if spread else NOTHING
+
+
+def ready_share(counted: Mapping[str, Any] | None) -> str:
+    return f"{counted['ready'] / counted['results']:.0%}" if counted and counted["results"] else NOTHING
+
+
+def ready(counted: Mapping[str, Any] | None) -> str:
+    """Which share of the results did not have to be waited for; older results of benches do not tell."""
+    if not counted or not counted["results"]:
+        return NOTHING
+    told = f"{counted['ready']} of {counted['results']}, {ready_share(counted)}"
+    late = counted.get("late_mean_ms")
+    return told if late is None else f"{told}; the others {late:.0f} ms late on average"
 
 
 def _slowest(turns: Sequence[Mapping[str, Any]]) -> str:
@@ -258,12 +300,10 @@ def _causes(causes: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {cause}" for cause, count in causes.items()) or NOTHING
 
 
-def _percent(rate: float | None) -> str:
-    return NOTHING if rate is None else f"{rate:.1%}"
-
-
 VIEWS: Mapping[str, Callable[[Mapping[str, Any]], list[Part]]] = {
     "accuracy": _accuracy,
+    "compare": compare,
+    "idle": _idle,
     "latency": _latency,
     "load": _load,
 }

@@ -34,6 +34,14 @@ class Client:
     channel_id: str = ""
     _requests: int = 0
 
+    @property
+    def file(self) -> int:
+        """Descriptor of the socket, for those who write frames by themselves. Raises H2BError where there is TLS."""
+        stream = self._socket._stream
+        if not isinstance(stream, trio.SocketStream):
+            raise H2BError("frames cannot be written by hand to a connection with TLS")
+        return stream.socket.fileno()
+
     async def send(self, command: type[Command], **fields: Any) -> None:
         """Send a command under the next request id."""
         self._requests += 1

@@ -215,6 +215,11 @@ class Call:
         port: int = self._audio.getsockname()[1]
         return port
 
+    @property
+    def sound_file(self) -> int:
+        """Descriptor of the socket for sound, for those who pace many calls at once."""
+        return self._audio.fileno()
+
     def sound(self, samples: NDArray[np.int16]) -> Schedule:
         """Packets of 20 ms of these 8 kHz samples, in the format the server chose; the last is filled with silence."""
         sender = self._sender()

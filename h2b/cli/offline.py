@@ -6,7 +6,8 @@ terminals or pictures. The caller is quiet after the recording and stays on the 
 Theory of operation
  1. Audio goes in frame by frame, and each effect is performed before the next frame: an effect's place in the audio is
     the end of the frame that caused it. Chunking changes no answer, so neither does this one.
- 2. Decoding happens at once and takes no time of the call; what it took of the machine's is written down.
+ 2. Decoding happens at once and takes no time of the call; what it took of the processor's is written down, which is
+    what it takes on a free core: engines have one thread.
  3. Timers are the session's own. Which one ended the recognition is read off afterwards, from the same positions the
     session decides by.
 """
@@ -58,10 +59,15 @@ class Decoding:
     fed_seconds: float
     """Speech it was made of."""
     spent_seconds: float
-    """Time it took on this machine."""
+    """Time of the processor it took."""
     verdict: Verdict | None
     """What the grammars made of it; None when the engine failed."""
     failure: str = ""
+
+    @property
+    def ready(self) -> float:
+        """Position at which its answer is there in a call, with a core to itself."""
+        return self.position + self.spent_seconds
 
 
 @frozen(kw_only=True)
@@ -117,6 +123,19 @@ class Account:
         """The timer that ended the recognition; None when an error did."""
         return next((timer for timer in self.timers if timer.fired and timer.end == self.position), None)
 
+    @property
+    def decisive(self) -> Decoding | None:
+        """The decoding whose answer a timer of silence waited with; None where no such timer ended it."""
+        fired = self.fired
+        if fired is None or fired.name not in SILENCES.values():
+            return None
+        return next((decoding for decoding in reversed(self.decodings) if decoding.position > fired.start), None)
+
+    @property
+    def spare_seconds(self) -> float | None:
+        """How long the result was there before its timer fired; below zero, how long the caller waited for it."""
+        return None if self.decisive is None else self.position - self.decisive.ready
+
 
 @define
 class _Call:
@@ -154,6 +173,8 @@ class _Call:
                 case Listen():
                     self._requests[effect.utterance] = effect
                     self._speech[effect.utterance] = []
+                    # As a worker does, which has the time until somebody speaks.
+                    self.engine.prepare(UtteranceRequest(effect.language, effect.grammars, effect.n_best))
                 case Feed(utterance, samples):
                     self._speech[utterance].append(samples)
                 case Cancel(utterance):
@@ -168,14 +189,16 @@ class _Call:
         listen = self._requests[decode.utterance]
         samples = np.concatenate([np.zeros(0, np.int16), *self._speech[decode.utterance]])
         request = UtteranceRequest(listen.language, listen.grammars, listen.n_best)
-        began = time.perf_counter()
+        began = time.process_time()
         verdict, failure = None, ""
         try:
             recognised = self.engine.recognise(request, samples)
         except EngineError as error:
+            spent = time.process_time() - began
             failure = str(error)
             answered = self.session.failed(decode.utterance, decode.generation, failure)
         else:
+            spent = time.process_time() - began
             verdict = interpret(recognised.hypotheses, listen.grammars, listen.n_best)
             answered = self.session.heard(decode.utterance, decode.generation, recognised)
         self.account.decodings.append(
@@ -183,7 +206,7 @@ class _Call:
                 position=self.account.position,
                 utterance=decode.utterance,
                 fed_seconds=len(samples) / SAMPLE_RATE,
-                spent_seconds=time.perf_counter() - began,
+                spent_seconds=spent,
                 verdict=verdict,
                 failure=failure,
             )

@@ -13,6 +13,7 @@ from h2b.cli.terminal import configuration_option
 from h2b.config import AsrSettings, MrcpSettings, ServerSettings, parse_address
 from h2b.configfile import load_configuration
 from h2b.server.app import run
+from h2b.server.frontends import front_ends, supervise
 from h2b.server.log import configure_log
 
 Settings = TypeVar("Settings", ServerSettings, MrcpSettings, AsrSettings)
@@ -33,7 +34,7 @@ def _check_address(ctx: click.Context, option: click.Parameter, written: str | N
 
     Prints one line on standard output when clients can connect: ready websocket=ws://HOST:PORT/bots, and the URL of
     the HTTP side after it, http=http://HOST:PORT, where there is one, and sip=HOST:PORT mrcp=HOST:PORT where MRCPv2 is
-    served. Logs go to standard error. SIGTERM or SIGINT ends it: active recognitions may end first.
+    served. Logs go to standard error. SIGTERM or SIGINT ends it: open sessions may end first.
 
     Without clients (h2b clients add) and without an issuer of tokens everybody may connect, and only to an address of
     this machine: another one is refused unless --insecure is given.
@@ -55,6 +56,13 @@ def _check_address(ctx: click.Context, option: click.Parameter, written: str | N
 @click.option(
     "--workers", type=click.IntRange(0, 1024), metavar="N", help="Recognising processes; 0 for one for each core."
 )
+@click.option(
+    "--front-ends",
+    "wanted_front_ends",
+    type=click.IntRange(0, 64),
+    metavar="N",
+    help="Processes that serve calls, on one port; 0 for one for each two cores.",
+)
 @click.option("--insecure", is_flag=True, help="Let everybody connect from anywhere while there are no clients.")
 def serve(
     configuration_file: Path | None,
@@ -63,17 +71,19 @@ def serve(
     sip: str | None,
     mrcp: str | None,
     workers: int | None,
+    wanted_front_ends: int | None,
     insecure: bool,
 ) -> None:
     configuration = load_configuration(configuration_file)
     configuration = evolve(
         configuration,
-        server=_with_options(configuration.server, websocket=websocket, http=http),
+        server=_with_options(configuration.server, websocket=websocket, http=http, front_ends=wanted_front_ends),
         mrcp=_with_options(configuration.mrcp, sip=sip, mrcp=mrcp),
         asr=_with_options(configuration.asr, workers=workers),
     )
     configure_log(configuration.log)
-    trio.run(partial(run, configuration, click.echo, insecure=insecure))
+    serving = run if front_ends(configuration.server) == 1 else supervise
+    trio.run(partial(serving, configuration, click.echo, insecure=insecure))
 
 
 def _with_options(settings: Settings, **options: Any) -> Settings:

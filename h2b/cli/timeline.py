@@ -1,7 +1,8 @@
 """The picture of one recognition: what the caller said, what the endpointer made of it, and which timer ended it.
 
 Owns the layout. Reads an `Account` and nothing else. One time axis; from top to bottom: events, the caller's sound,
-the votes on each frame, endpoints, decodings, timers.
+the votes on each frame, endpoints, decodings, timers. A decoding is as long as it takes on a free core; the one that
+decided is drawn once more inside the silence it was hidden in.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,8 @@ STRIP_HEIGHT = 14.0
 LONGEST_VALUE = 28
 """Characters of a value beside a mark; the whole of it is in the mark's tip."""
 
+NARROWEST = 3.0
+"""Of a decoding: what took no time is to be seen too."""
 LANE_GAP = 10.0
 TICKS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 GROUND = Ground(LEFT, WIDTH - 5, WORDS, GAP)
@@ -200,17 +203,19 @@ class _Timeline:
         if not self.account.decodings:
             return
         top = self._lane("decoding")
+        decisive, fired = self.account.decisive, self.account.fired
         labels = []
         for decoding in self.account.decodings:
-            at = self.x(decoding.position)
-            labels.append(
-                Label(left=at - 5, right=at + 5, words=_decoding_words(decoding), tip=_decoding_tip(decoding))
-            )
+            left, right = self.x(decoding.position), min(self.x(decoding.ready), RIGHT)
+            words, tip = _decoding_words(decoding), _decoding_tip(decoding)
+            if decoding is decisive and fired is not None:
+                words = f"{words}, {_spare_words(self.account)}"
+            labels.append(Label(left=left, right=max(right, left + NARROWEST), words=words, tip=tip))
         placed = GROUND.place(labels)
         self._words(top, placed)
         for label in placed:
-            x, y = label.left + 5, top + label.row * ROW + STRIP_HEIGHT / 2
-            self.front.polygon([(x - 5, y), (x, y - 5), (x + 5, y), (x, y + 5)], "decode", label.tip)
+            y = top + label.row * ROW
+            self.front.rect(label.left, y, label.right - label.left, STRIP_HEIGHT, "decode", label.tip)
 
     def _timers(self) -> None:
         timers, fired = self.account.timers, self.account.fired
@@ -228,8 +233,17 @@ class _Timeline:
             y = top + label.row * ROW
             self.front.rect(label.left, y - 2, label.right - label.left, STRIP_HEIGHT + 3, label.style, label.tip)
             if label.style == "fired":
+                self._hidden(y)
                 self.front.line(label.right, y - 4, label.right, y + STRIP_HEIGHT + 3, "end")
         self._words(top, [evolve(label, style="name") for label in placed])
+
+    def _hidden(self, y: float) -> None:
+        """The decisive decoding once more, inside the silence that it was hidden in."""
+        decisive = self.account.decisive
+        if decisive is not None:
+            left, right = self.x(decisive.position), min(self.x(decisive.ready), RIGHT)
+            width = max(right - left, NARROWEST)
+            self.front.rect(left, y + STRIP_HEIGHT - 4, width, 5, "decode", _decoding_tip(decisive))
 
     def _axis(self, top: float) -> None:
         """The grid behind all lanes, and the seconds below them."""
@@ -281,6 +295,11 @@ def _decoding_words(decoding: Decoding) -> str:
     if best.interpretation is None:
         return f"no match “{_short(best.hypothesis.transcript)}”"
     return f"{decoding.verdict.match.value} {_short(shown(best.interpretation.value))}"
+
+
+def _spare_words(account: Account) -> str:
+    spare_ms = round((account.spare_seconds or 0.0) * 1000)
+    return f"ready {spare_ms} ms before the timer" if spare_ms >= 0 else f"{-spare_ms} ms after the timer"
 
 
 def _decoding_tip(decoding: Decoding) -> str:

@@ -61,10 +61,20 @@ class Cancel:
 
 
 @frozen
+class Measure:
+    """Tell operators whether an answer of the engine was there when the timer of its recognition fired.
+
+    `due` is the monotonic time at which the caller's audio reached that moment; None where the answer was there.
+    """
+
+    due: float | None
+
+
+@frozen
 class Bill:
     """Write this record, exactly once; what is sent after it waits until the record is safe."""
 
     record: UsageRecord
 
 
-Effect = Send | Listen | Feed | Decode | Evaluate | Cancel | Bill
+Effect = Send | Listen | Feed | Decode | Evaluate | Cancel | Measure | Bill

@@ -77,7 +77,8 @@ class GrammarNames:
         """The URIs of a RECOGNIZE or INTERPRET, without the grammars in its body; none where it cannot be read."""
         try:
             parts = _parts(request) if request.body.strip() else ()
-            named = [part for part in parts if _media_type(part.headers) in (MediaType.URI_LIST, MediaType.GRAMMAR_LIST)]
+            lists = (MediaType.URI_LIST, MediaType.GRAMMAR_LIST)
+            named = [part for part in parts if _media_type(part.headers) in lists]
             return tuple(uri for part in named for uri in self._uris(part))[:MAXIMUM_GRAMMARS]
         except ClientError:
             return ()

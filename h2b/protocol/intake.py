@@ -4,6 +4,7 @@ Owns the position in the caller's audio. Must not know commands, events or engin
 """
 
 from collections import deque
+from math import ceil, isinf
 
 from h2b.audio.endpoint import Endpointer, EndpointEvent, EndpointSettings
 from h2b.audio.framing import Frame, Framer
@@ -13,6 +14,9 @@ from h2b.model.formats import FRAME_SECONDS, SAMPLE_RATE, AudioFormat
 STALL_SECONDS = 0.5
 """A client silent on the wire for this long is taken as sending silence. Longer than any sane jitter: real
 audio that comes later is then heard later, never lost."""
+
+FRAME_TOLERANCE = 1e-6
+"""Of a frame: a deadline computed from a position must be reached when it is due, whatever floats make of it."""
 
 MAXIMUM_HELD_FRAMES = 3000
 """One minute of audio kept back while the engine works; more than that is a client far too fast."""
@@ -78,11 +82,10 @@ class Intake:
 
     def catch_up(self, now: float) -> None:
         """Put silence where the client has sent nothing for longer than a stall."""
-        if self._framer is None or now - self._arrived_at < STALL_SECONDS:
+        if self._framer is None or now < self._arrived_at + STALL_SECONDS:
             return
         due = self._arrived_position + (now - self._arrived_at)
-        # Half a sample of tolerance: a deadline computed from the position must be reached when it is due.
-        missing = int((due - self._framer.next_sample / SAMPLE_RATE) / FRAME_SECONDS + 1e-6)
+        missing = int((due - self._framer.next_sample / SAMPLE_RATE) / FRAME_SECONDS + FRAME_TOLERANCE)
         if missing > 0 and len(self._frames) <= MAXIMUM_HELD_FRAMES:
             self._fill(self._framer, missing)
 
@@ -96,6 +99,10 @@ class Intake:
     def received_samples(self, end: int) -> int:
         """How many of the first `end` samples of the recognition the client sent; the others were put in for it."""
         return end - sum(min(last, end) - first for first, last in self._filled if first < end)
+
+    def time_of(self, position: float) -> float:
+        """Monotonic time at which a position that has arrived was reached, by the pace of the last sound received."""
+        return self._arrived_at + (position - self._arrived_position)
 
     def next_frame(self) -> tuple[Frame, bool, list[EndpointEvent]] | None:
         """The next frame with its vote and what the endpointer makes of it; None when all are judged."""
@@ -111,8 +118,15 @@ class Intake:
         return self._endpointer.may_start
 
     def wake_at(self, position: float) -> float:
-        """Monotonic time at which `position` is reached if the client sends nothing more."""
-        return self._arrived_at + max(STALL_SECONDS, position - self._arrived_position)
+        """Monotonic time at which `position` is reached if the client sends nothing more: with the end of its frame.
+
+        A position that is past already is asked about again with the next frame: nothing changes before that.
+        """
+        if self._framer is None or isinf(position):
+            return float("inf")
+        heard = self._framer.next_sample / SAMPLE_RATE - self._arrived_position
+        ahead = max(position - self._arrived_position, heard + FRAME_SECONDS)
+        return self._arrived_at + max(STALL_SECONDS, ceil(ahead / FRAME_SECONDS - FRAME_TOLERANCE) * FRAME_SECONDS)
 
 
 def frame_end(frame: Frame) -> float:

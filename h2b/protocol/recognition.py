@@ -140,6 +140,12 @@ class Recognition:
         return self._first_speech is not None
 
     @property
+    def decided(self) -> bool:
+        """Whether an answer of the engine decided how it ended."""
+        failed = self.outcome is None or self.outcome.cause is CompletionCause.ERROR
+        return self._verdict is not None and not failed and not self._entry.begun
+
+    @property
     def typed(self) -> bool:
         """Whether the caller answers with keys."""
         return self._entry.begun

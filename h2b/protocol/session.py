@@ -51,7 +51,7 @@ from h2b.model.params import Parameters, RecognitionMode
 from h2b.model.results import InputMode, Recognised, Result, Span, Value
 from h2b.model.usage import SessionAttributes, new_record_id
 from h2b.protocol.billing import SessionMeter
-from h2b.protocol.effects import Bill, Effect, Feed, Send
+from h2b.protocol.effects import Bill, Effect, Feed, Measure, Send
 from h2b.protocol.intake import Intake, frame_end
 from h2b.protocol.recognition import Recognition
 
@@ -128,6 +128,8 @@ class _Active:
     """The phrase the endpointer follows; the recognition is ahead of it when it opened a new one."""
     began_wall: float
     record_id: str
+    answered: bool = False
+    """Whether an answer is being taken: what it ends had waited for it."""
 
 
 @define
@@ -149,15 +151,16 @@ class Session:
         self._setting = setting
         self._open: _Open | None = None
         self._utterances = count(1)
+        # Not bound: an object that refers to itself is left to the garbage collector.
         self._handlers: dict[type[Command], Callable[..., list[Effect]]] = {
-            Open: self._do_open,
-            SetParams: self._do_set_params,
-            GetParams: self._do_get_params,
-            DefineGrammar: self._do_define_grammar,
-            Recognize: self._do_recognize,
-            StartInputTimers: self._do_start_input_timers,
-            Stop: self._do_stop,
-            Close: self._do_close,
+            Open: Session._do_open,
+            SetParams: Session._do_set_params,
+            GetParams: Session._do_get_params,
+            DefineGrammar: Session._do_define_grammar,
+            Recognize: Session._do_recognize,
+            StartInputTimers: Session._do_start_input_timers,
+            Stop: Session._do_stop,
+            Close: Session._do_close,
         }
 
     @property
@@ -199,7 +202,7 @@ class Session:
         try:
             if self.state not in ALLOWED[type(command)]:
                 raise self._not_allowed(command)
-            return effects + self._handlers[type(command)](command, now)
+            return effects + self._handlers[type(command)](self, command, now)
         except ClientError as error:
             return effects + self.refuse(error, command.request_id)
 
@@ -252,14 +255,14 @@ class Session:
         active = self._active_for(utterance)
         if active is None:
             return []
-        return self._after(active.recognition.heard(generation, recognised)) + self._judge_frames()
+        return self._answered(active, lambda: active.recognition.heard(generation, recognised))
 
     def evaluated(self, utterance: int, generation: int, results: Sequence[Value | ScriptError]) -> list[Effect]:
         """The results of an `Evaluate`, in its order; those that nobody waits for any more are dropped."""
         active = self._active_for(utterance)
         if active is None:
             return []
-        return self._after(active.recognition.evaluated(generation, results)) + self._judge_frames()
+        return self._answered(active, lambda: active.recognition.evaluated(generation, results))
 
     def failed(self, utterance: int, generation: int, reason: str) -> list[Effect]:
         """The engine's failure for one utterance: cause Error, and the session lives on."""
@@ -386,6 +389,13 @@ class Session:
                 return recognition.speech_resumed()
         raise AssertionError(event)
 
+    def _answered(self, active: _Active, take: Callable[[], list[Effect]]) -> list[Effect]:
+        """An answer came: frames that were held for it are judged now."""
+        active.answered = True
+        effects = self._after(take()) + self._judge_frames()
+        active.answered = False
+        return effects
+
     def _after(self, effects: list[Effect]) -> list[Effect]:
         """Complete the request if the recognition just ended; follow it to its next phrase."""
         session = self._session
@@ -413,7 +423,9 @@ class Session:
             reason=outcome.reason,
             result=self._result(active),
         )
-        return [*self._take_off("result"), Send(event)]
+        due = self._session.intake.time_of(active.recognition.position) if active.answered else None
+        measured = [Measure(due)] if active.recognition.decided else []
+        return [*self._take_off("result"), *measured, Send(event)]
 
     def _result(self, active: _Active) -> Result:
         outcome = active.recognition.outcome

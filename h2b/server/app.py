@@ -4,12 +4,12 @@ Owns lifetimes. Must not know messages or engines' insides.
 
 Theory of operation
  1. The longest-lived is outermost: the place of usage records, worker processes, then connections, then accepting.
- 2. The first SIGTERM or SIGINT ends accepting at once. Idle sessions are closed; those in a recognition have until the
-    deadline to hear its end, and are then cut off and billed. A second signal does not wait for the deadline.
+ 2. The first SIGTERM or SIGINT makes /readyz answer 503. When balancers had time to notice, accepting ends, and so do
+    connections outside a session. Sessions go on until CLOSE, for they are live calls; at the deadline they are cut off
+    and billed. A second signal waits for nothing.
  3. The ready line comes when the first connection can be served: engines loaded, socket listening.
 """
 
-import gc
 import secrets
 import signal
 import time
@@ -27,22 +27,29 @@ from h2b.asr.background import background_tasks
 from h2b.asr.base import Recogniser
 from h2b.asr.engines import available_languages
 from h2b.asr.pool import DEFAULT_ENGINE, open_pool
-from h2b.config import Configuration, parse_address
+from h2b.asr.raypool import open_ray_pool
+from h2b.config import Configuration, LimitSettings, parse_address
 from h2b.grammar.catalogue import load_catalogue
 from h2b.grammar.kinds import warm_up
 from h2b.language import language
 from h2b.model.errors import ConfigurationError
 from h2b.protocol.session import Setting
 from h2b.server.access import Access, open_access
+from h2b.server.admission import Admission
 from h2b.server.channel import Channel, Machine, WriteRecord
+from h2b.server.door import Door
 from h2b.server.fetch import with_fetching
+from h2b.server.garbage import collect_seldom, settle
 from h2b.server.grammars import WatchedGrammars
-from h2b.server.limits import Shared
+from h2b.server.http import Readiness
+from h2b.server.limits import Shared, share
 from h2b.server.log import log_record
 from h2b.server.metrics import Gauges, Metrics
-from h2b.server.notify import READY, STOPPING, managed, notify
-from h2b.server.operations import open_operations, raise_file_limit, statistics_of
+from h2b.server.notify import READY, managed, notify, until_noticed
+from h2b.server.operations import open_operations, raise_file_limit, readiness, statistics_of
 from h2b.server.scripts import open_scripts
+from h2b.server.sharedport import shared_listeners
+from h2b.server.telemetry import open_telemetry
 from h2b.server.telephone import Telephone, check_callers, open_telephone
 from h2b.server.tls import Tls, open_tls
 from h2b.server.usage import open_usage, reader_of, waiting_records
@@ -52,6 +59,8 @@ _log = structlog.get_logger("h2b.server.app")
 
 Announce = Callable[[str], None]
 """Takes the ready line, for whoever started the server."""
+FrontEnd = Callable[[Metrics, Callable[[], Readiness]], None]
+"""Takes what one front end of several is asked about, for the process that answers for them all."""
 
 
 async def run(
@@ -62,6 +71,7 @@ async def run(
     engine: str = DEFAULT_ENGINE,
     languages: Mapping[str, str] | None = None,
     insecure: bool = False,
+    front_end: FrontEnd | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, with worker processes of our own. The main thread's business.
 
@@ -69,6 +79,7 @@ async def run(
         write_record: where usage records go; by default to where the configuration says.
         engine, languages: see `open_pool`; by default the engines of this package, in the languages they can load.
         insecure: see `open_access`.
+        front_end: given where this process is one of several that share the WebSocket port.
 
     Raises:
         ConfigurationError: a grammar preset, the address to listen on, who may connect, the certificate or the place
@@ -88,18 +99,18 @@ async def run(
         await tasks.start(_obey_signals, shutdown, loading, tasks.cancel_scope)
         if tls is not None or managed():
             await tasks.start(_obey_hangups, tls)
-        async with open_pool(configuration.asr, engine=engine, languages=languages) as pool:
+        opening = open_ray_pool if configuration.asr.pool == "ray" else open_pool
+        async with opening(configuration.asr, engine=engine, languages=languages) as pool:
             # While the workers load: no reader will have to build a language's tables between two frames.
             for code in (code for code, why_not in languages.items() if not why_not):
                 warm_up(language(code))
-            # Tables of millions of entries never change: a collector that walked them would stop every call for it.
-            gc.collect()
-            gc.freeze()
+            settle()
+            tasks.start_soon(collect_seldom)
             with loading:
                 await pool.ready()
             if not shutdown.is_set():
                 serving = partial(serve, announce=announce, write_record=write, access=access, tls=tls)
-                await serving(configuration, setting, pool, shutdown)
+                await serving(configuration, setting, pool, shutdown, front_end=front_end)
 
 
 async def serve(
@@ -112,6 +123,7 @@ async def serve(
     write_record: WriteRecord = log_record,
     access: Access | None = None,
     tls: Tls | None = None,
+    front_end: FrontEnd | None = None,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until `shutdown` is set and all is drained. `task_status` gets the URL clients connect to.
@@ -127,40 +139,71 @@ async def serve(
     setting = evolve(setting, newest=lambda: grammars.registry)
     access, shared, places = access or Access(), Shared(configuration.limits), settings.maximum_connections
     free = trio.Semaphore(places)
-    gauges = Gauges(
-        connections=lambda: places - free.value,
+    gauges = _gauges(shared, lambda: places - free.value, shutdown, recogniser, write_record)
+    metrics = Metrics(gauges, setting.wall_time)
+    admission = Admission(configuration.limits.busy_s, gauges.pool, partial(metrics.refused, "busy"))
+    gauges.busy = lambda: admission.busy
+    listeners, url = await _listen(settings.websocket, "wss" if tls else "ws", shared=front_end is not None)
+
+    def open_channel(tenant: str, machine: Machine | None = None) -> Channel:
+        own = evolve(setting, tenant=tenant)
+        traced = trace(recogniser, metrics.observer())
+        return Channel(own, traced.recogniser, scripts, write_record, settings.event_queue, machine, traced.observe)
+
+    answering = partial(open_telephone, configuration, setting)
+    async with (
+        open_scripts() as scripts,
+        open_telemetry(configuration.telemetry) as trace,
+        open_operations(settings.http, access, tls, metrics, places, reader_of(write_record)) as http_url,
+        answering(partial(open_channel, ""), shutdown, tls, admission.may_begin) as telephone,
+        trio.open_nursery() as connections,
+    ):
+        gauges.calls = telephone.statistics if telephone is not None else gauges.calls
+        websocket = WebSocketServer(settings, open_channel, free, access, shared, metrics, tls, admission=admission)
+        async with trio.open_nursery() as accepting:
+            await accepting.start(_door(websocket, configuration.limits).run, listeners, connections)
+            accepting.start_soon(grammars.watch, configuration.grammars.reload_seconds)
+            task_status.started(url)
+            (front_end or _alone)(metrics, partial(readiness, gauges, places))
+            announce(_ready_line(url, http_url, telephone))
+            notify(READY)
+            await until_noticed(shutdown, settings.drain_notice_s)
+            accepting.cancel_scope.cancel()
+        websocket.drain()
+        _log.info("draining", connections=len(connections.child_tasks), drain_s=settings.drain_s)
+        connections.cancel_scope.deadline = trio.current_time() + settings.drain_s
+    _log.info("stopped")
+
+
+def _alone(metrics: Metrics, readiness: Callable[[], Readiness]) -> None:
+    """For a server that answers for itself."""
+
+
+def _gauges(
+    shared: Shared,
+    connections: Callable[[], int],
+    shutdown: trio.Event,
+    recogniser: Recogniser,
+    write_record: WriteRecord,
+) -> Gauges:
+    return Gauges(
+        connections=connections,
         sessions=lambda: shared.sessions.total,
         draining=shutdown.is_set,
         pool=statistics_of(recogniser),
         usage_spool=partial(waiting_records, write_record),
     )
-    metrics = Metrics(gauges, setting.wall_time)
-    listeners, url = await _listen(settings.websocket, "wss" if tls else "ws")
 
-    def open_channel(tenant: str, machine: Machine | None = None) -> Channel:
-        own = evolve(setting, tenant=tenant)
-        return Channel(own, recogniser, scripts, write_record, settings.event_queue, machine, metrics.observer())
 
-    async with (
-        open_scripts() as scripts,
-        open_operations(settings.http, access, tls, metrics, places, reader_of(write_record)) as http_url,
-        open_telephone(configuration, setting, partial(open_channel, ""), shutdown, tls) as telephone,
-        trio.open_nursery() as connections,
-    ):
-        websocket = WebSocketServer(settings, open_channel, shutdown, free, access, shared, metrics, tls)
-        async with trio.open_nursery() as accepting:
-            listening = partial(trio.serve_listeners, websocket.serve_stream, listeners, handler_nursery=connections)
-            await accepting.start(listening)
-            accepting.start_soon(grammars.watch, configuration.grammars.reload_seconds)
-            task_status.started(url)
-            announce(_ready_line(url, http_url, telephone))
-            notify(READY)
-            await shutdown.wait()
-            notify(STOPPING)
-            accepting.cancel_scope.cancel()
-        _log.info("draining", connections=len(connections.child_tasks), drain_s=settings.drain_s)
-        connections.cancel_scope.deadline = trio.current_time() + settings.drain_s
-    _log.info("stopped")
+def _door(websocket: WebSocketServer, limits: LimitSettings) -> Door:
+    return Door(
+        serve=websocket.serve_stream,
+        per_address=share(limits.connections_per_address, websocket.settings.maximum_connections),
+        begun_per_second=limits.handshakes_per_second,
+        on_refused=partial(websocket.metrics.refused, "address"),
+        seldom=websocket.seldom,
+        addresses=websocket.shared.addresses,
+    )
 
 
 def _ready_line(websocket: str, http: str, telephone: Telephone | None) -> str:
@@ -191,11 +234,11 @@ def _folders(configuration: Configuration) -> list[Path]:
     return [Path(folder)] if folder else []
 
 
-async def _listen(address: str, scheme: str) -> tuple[list[trio.SocketListener], str]:
-    """Sockets for an address, and the URL clients use."""
+async def _listen(address: str, scheme: str, *, shared: bool) -> tuple[list[trio.SocketListener], str]:
+    """Sockets for an address, which other processes may share, and the URL clients use."""
     host, port = parse_address(address)
     try:
-        listeners = await trio.open_tcp_listeners(port, host=host)
+        listeners = shared_listeners(address, "websocket") if shared else await trio.open_tcp_listeners(port, host=host)
     except OSError as error:
         raise ConfigurationError(f"websocket in [server]: cannot listen on {address}: {error}") from error
     if port == 0:

@@ -13,7 +13,7 @@ Theory of operation
 
 import secrets
 import socket
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
@@ -28,8 +28,10 @@ from h2b.model.errors import H2BError
 from h2b.protocol.recognizer import Recognizer
 from h2b.protocol.session import Setting
 from h2b.server.channel import Channel, ClientTooSlow
+from h2b.server.limits import BUSY, Place, Tally, origin
 from h2b.server.media import Media, MediaPort, NoPort
 from h2b.server.mrcp import ControlChannel, ControlPort
+from h2b.server.seldom import Seldom
 from h2b.server.sip import News, SipEndpoint
 from h2b.server.waveforms import Waveforms
 from h2b.telephony.sdp import SdpError, parse_sdp, write_sdp
@@ -59,6 +61,11 @@ TOKEN_BYTES = 12
 """Of the part of a Channel-Identifier that must be hard to guess: 96 bits, where RFC 6787 section 4.1 wants 64."""
 
 
+NO_CALLS = (EndReason.REJECTED, EndReason.NO_ANSWER)
+"""Ends of what was never answered."""
+PACKETS = ("received", "lost", "late")
+
+
 class Refused(H2BError):
     """An offer that is not taken, with its SIP status."""
 
@@ -83,6 +90,11 @@ class CallSettings:
     waveforms: Waveforms | None = None
     """Where sound is kept for clients that ask for it."""
     srtp: Srtp = Srtp.OFF
+    calls_per_address: int = 500
+    may_begin: Callable[[], bool] = lambda: True
+    """Whether a call may begin now; those within calls go on."""
+    tenant_of: Callable[[str], str] = lambda user: user
+    """Whose calls those of a user are; of nobody's where calls need no password."""
 
 
 @define(eq=False)
@@ -95,8 +107,12 @@ class _Call:
     """First part of every Channel-Identifier."""
     peer: str
     """Address the call came from."""
+    tenant: str
+    """Whose call it is, for usage records."""
     hosts: set[str]
     """Addresses the client's control connection may come from."""
+    place: Place
+    """Among the calls of its address."""
     description_id: str
     version: int = 1
     channels: dict[str, ControlChannel] = field(factory=dict)
@@ -131,9 +147,16 @@ class Switchboard:
         self._media = media
         self._nursery = nursery
         self._calls: dict[str, _Call] = {}
+        self._hosts = Tally()
+        """Calls by address."""
+        self._seldom = Seldom()
+        nursery.start_soon(self._seldom.run)
+        self.ended = Counter({why.name.lower(): 0 for why in EndReason if why not in NO_CALLS})
+        """Calls that are over, by how they ended."""
+        self.packets: Counter[str] = Counter(dict.fromkeys(PACKETS, 0))
+        """RTP of calls that are over, by what became of it."""
         self._described = count(secrets.randbelow(1 << 30))
         self._ended = trio.Event()
-        self._draining = False
         self.endpoint: SipEndpoint
         """Given once it is there: it needs `hear_news`."""
 
@@ -148,14 +171,8 @@ class Switchboard:
             await self._ended.wait()
 
     def drain(self) -> None:
-        """Take no more calls; each is hung up when its recognition is over."""
-        self._draining = True
+        """Take no more calls; those that are there go on."""
         self.endpoint.server.retry_after = RETRY_AFTER_S
-        for call in list(self._calls.values()):
-            for channel in call.channels.values():
-                channel.channel.drain()
-            if not call.channels:
-                self.endpoint.hang_up(call.name)
 
     def hang_up_all(self) -> None:
         """The end of every call, now."""
@@ -165,7 +182,7 @@ class Switchboard:
     def release_all(self) -> None:
         """Give back and bill everything, also when SIP cannot say goodbye any more."""
         for name in list(self._calls):
-            self._end(name, "the server failed")
+            self._end(name, EndReason.RELEASED)
 
     # News of SIP
 
@@ -178,7 +195,7 @@ class Switchboard:
                 case CallChanged():
                     self._changed(news)
                 case CallEnded():
-                    self._end(news.call, news.reason.value, in_order=news.reason is EndReason.HUNG_UP)
+                    self._end(news.call, news.reason, in_order=news.reason is EndReason.HUNG_UP)
                 case CallConfirmed():
                     pass
         except Exception:
@@ -188,19 +205,25 @@ class Switchboard:
 
     def _offered(self, offered: CallOffered) -> None:
         host = offered.peer.host
+        place = Place(self._hosts, origin(host), self._settings.calls_per_address)
         try:
-            self._check_source(host)
+            self._check_source(host, place)
             call = _Call(
                 name=offered.call,
                 call_id=offered.call_id,
                 token=secrets.token_hex(TOKEN_BYTES),
                 peer=host,
+                tenant=self._settings.tenant_of(offered.user),
                 hosts={host},
+                place=place,
                 description_id=str(next(self._described)),
             )
             agreed = self._agree(call, offered.offer, host)
-        except Refused as refused:
-            self._refuse(offered.call, offered.call_id, host, refused)
+        except BaseException as error:
+            place.leave()
+            if not isinstance(error, Refused):
+                raise
+            self._refuse(offered.call, offered.call_id, host, error)
             return
         self._calls[call.name] = call
         self._nursery.start_soon(self._serve, call)
@@ -221,12 +244,17 @@ class Switchboard:
         self.endpoint.accept(call.name, write_sdp(agreed.description))
 
     def _refuse(self, name: str, call_id: str, peer: str, refused: Refused) -> None:
-        _log.warning("call_refused", call_id=call_id, peer=peer, status=refused.status, reason=str(refused))
+        status, why = refused.status, str(refused)
+        self._seldom.tell(_log.warning, "call_refused", status, call_id=call_id, peer=peer, status=status, reason=why)
         self.endpoint.reject(name, refused.status, str(refused), refused.retry_after)
 
-    def _check_source(self, host: str) -> None:
+    def _check_source(self, host: str, place: Place) -> None:
         if not admitted(host, self._settings.allow):
             raise Refused(403, "this address may not call")
+        if not place.take():
+            raise Refused(503, "too many calls from this address", RETRY_AFTER_S)
+        if not self._settings.may_begin():
+            raise Refused(503, BUSY, RETRY_AFTER_S)
 
     # What is agreed on
 
@@ -302,7 +330,7 @@ class Switchboard:
             call.channels[resource] = channel
             self._control.add(channel)
             if call.nursery is not None:
-                call.nursery.start_soon(self._run_channel, call, channel)
+                call.nursery.start_soon(channel.run)
 
     def _take_media(self, call: _Call, agreed: Answer, opened: dict[int, MediaPort]) -> None:
         wanted = {own.index: own for own in agreed.audio}
@@ -316,13 +344,11 @@ class Switchboard:
             port.listeners = tuple(call.channels[own.resource] for own in agreed.control if own.audio == index)
 
     def _make_channel(self, call: _Call, identifier: str) -> ControlChannel:
-        machine = Recognizer(self._setting, identifier, self._settings.flavour, make_token=lambda: secrets.token_hex(8))
+        setting = evolve(self._setting, tenant=call.tenant)
+        machine = Recognizer(setting, identifier, self._settings.flavour, make_token=lambda: secrets.token_hex(8))
         machine.session.describe(session_id=call.call_id)
         waveforms = self._settings.waveforms
-        channel = ControlChannel(identifier, self._open_channel(machine), lambda: call.lost.set(), waveforms)
-        if self._draining:
-            channel.channel.drain()
-        return channel
+        return ControlChannel(identifier, self._open_channel(machine), lambda: call.lost.set(), waveforms)
 
     # Life and end
 
@@ -332,7 +358,7 @@ class Switchboard:
             with call.scope:
                 async with trio.open_nursery() as call.nursery:
                     for channel in call.channels.values():
-                        call.nursery.start_soon(self._run_channel, call, channel)
+                        call.nursery.start_soon(channel.run)
                     call.nursery.start_soon(self._expect_connection, call)
                     call.nursery.start_soon(self._notice_loss, call)
         except* ClientTooSlow:
@@ -342,11 +368,6 @@ class Switchboard:
         finally:
             call.nursery = None
             self.endpoint.hang_up(call.name)
-
-    async def _run_channel(self, call: _Call, channel: ControlChannel) -> None:
-        await channel.run()
-        if channel.drained and all(each.drained for each in call.channels.values()):
-            self._hang_up(call, "drained")
 
     async def _expect_connection(self, call: _Call) -> None:
         """Give up a client that does not connect, or connects and says nothing (RFC 6787 section 4.2)."""
@@ -374,21 +395,23 @@ class Switchboard:
         _log.info("call_given_up", call_id=call.call_id, reason=why)
         self.endpoint.hang_up(call.name)
 
-    def _end(self, name: str, why: str, *, in_order: bool = False) -> None:
+    def _end(self, name: str, reason: EndReason, *, in_order: bool = False) -> None:
         """A call is over: everything it had is given back. Safe to call again, and for calls that were refused."""
         call = self._calls.pop(name, None)
         if call is None:
             return
+        self.ended[reason.name.lower()] += 1
         try:
             for channel in call.channels.values():
                 self._close_channel(channel, in_order=in_order)
         finally:
             for port in call.media.values():
                 self._close_port(call, port)
+            call.place.leave()
             call.scope.cancel()
             self._ended.set()
             self._ended = trio.Event()
-            _log.info("call_ended", call_id=call.call_id, reason=why)
+            _log.info("call_ended", call_id=call.call_id, reason=reason.value)
 
     def _close_channel(self, channel: ControlChannel, *, in_order: bool) -> None:
         self._control.remove(channel)
@@ -398,6 +421,8 @@ class Switchboard:
         channel.channel.abandon()
 
     def _close_port(self, call: _Call, port: MediaPort) -> None:
+        counted = port.receiver.statistics
+        self.packets.update({kind: getattr(counted, kind) for kind in PACKETS})
         _log.info("rtp_ended", call_id=call.call_id, port=port.number, packets=port.report)
         self._media.close(port)
 

@@ -6,7 +6,8 @@ audio come in, events go out. A recogniser and a place to write usage records ar
 Theory of operation
  1. Inputs are plain calls: the machine's effects are performed before the call returns, and nothing waits. Whoever
     reads the network is ready for a STOP at any time, whatever the recogniser is doing.
- 2. The machine says when it wants to be woken; `keep_time` sleeps until then, and each input moves the alarm.
+ 2. The machine says when it wants to be woken; `keep_time` sleeps until then, or wakes too early and sleeps again:
+    inputs move the alarm forward only.
  3. What goes wrong with an answer of the recogniser goes wrong here, in `keep_time`: never in the recogniser's task.
  4. `abandon` ends it all, however it came to the end. Together with the machine, which gives up a recognition in one
     place only, it sees to it that each recognition is billed once.
@@ -26,7 +27,7 @@ from attrs import frozen
 from h2b.asr.base import Recogniser, Utterance, UtteranceRequest
 from h2b.grammar.registry import compile_grammar
 from h2b.model.errors import ClientError, EngineError, ScriptError
-from h2b.model.formats import FRAME_SECONDS, GrammarFormat
+from h2b.model.formats import GrammarFormat
 from h2b.model.messages import Command, DefineGrammar, Event, Recognize
 from h2b.model.results import Recognised
 from h2b.model.usage import UsageRecord
@@ -108,9 +109,14 @@ class EventQueue:
         self._wake()
         return event
 
+    @property
+    def crowded(self) -> bool:
+        """Whether more than half of the queue is taken."""
+        return len(self._events) > self._limit // 2
+
     async def room(self) -> None:
-        """Wait until no more than half the queue is taken."""
-        while len(self._events) > self._limit // 2:
+        """Wait until the queue is not crowded."""
+        while self.crowded:
             await self._changed.wait()
 
     def _wake(self) -> None:
@@ -216,7 +222,7 @@ class Channel:
             self._perform(self._session.receive_key(key, trio.current_time()))
 
     def drain(self) -> None:
-        """Let a recognition end, then take no more: `events` closes after its last event."""
+        """Let the session end, then take no more: `events` closes after its last event."""
         self._draining = True
         self._perform([])
 
@@ -244,18 +250,16 @@ class Channel:
             ClientTooSlow: an event found no room.
             Exception: whatever an answer of the recogniser met in the session.
         """
-        earliest = 0.0
         while True:
             with trio.CancelScope() as self._alarm:
-                self._alarm.deadline = max(self._session.wake_at, earliest)
+                self._alarm.deadline = self._session.wake_at
                 if self._failure is None:
                     await trio.sleep_forever()
             if self._failure is not None:
                 raise self._failure
             now = trio.current_time()
-            self._perform(self._session.advance(now))
-            # A time inside a frame is reached with the frame's end.
-            earliest = now + FRAME_SECONDS if self._session.wake_at <= now else 0.0
+            if self._session.wake_at <= now:
+                self._perform(self._session.advance(now))
 
     # Effects
 
@@ -269,10 +273,13 @@ class Channel:
             for effect in waiting:
                 if isinstance(effect, Cancel | Bill):
                     self._perform_one(effect)
-        if self._draining and self._session.state is not State.RECOGNITION:
+        if self._draining and self._session.state is State.NO_SESSION:
             self._over = True
             self.events.close()
-        self._alarm.deadline = self._session.wake_at
+        wake_at = self._session.wake_at
+        if wake_at < self._alarm.deadline:
+            # One that moves away, as it does with each sound, is looked at when the alarm goes off.
+            self._alarm.deadline = wake_at
 
     def _perform_one(self, effect: Effect) -> None:
         self._observe(effect)

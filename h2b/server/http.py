@@ -37,7 +37,8 @@ from h2b.access.keyset import IssuerUnreachable
 from h2b.access.tokens import TokenRefused
 from h2b.model.errors import ConfigurationError
 from h2b.server.access import Access, TooManyGrants, is_loopback
-from h2b.server.limits import Handshakes
+from h2b.server.door import Door
+from h2b.server.limits import Handshakes, Place, share
 from h2b.server.metrics import Metrics
 from h2b.server.openapi import TOKEN_PATH, document
 from h2b.server.usage_api import QUESTIONS, Question, UsageApi
@@ -52,6 +53,7 @@ RETRY_AFTER_S = 5
 CONNECTION_S = 60.0
 """Longest life of a connection, whatever is asked on it."""
 MAXIMUM_CONNECTIONS = 256
+BEGUN_PER_SECOND = 200.0
 BASIC, BEARER = 'Basic realm="h2b"', 'Bearer realm="h2b"'
 PRIVATE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 """RFC 6749, section 5.1."""
@@ -88,7 +90,10 @@ class HttpSide:
         if self.usage is not None:
             answers = (Route(asked.path, partial(self.show_usage, self.usage, asked)) for asked in QUESTIONS)
             routes.extend(answers)
-        return Starlette(routes=routes, exception_handlers={HTTPException: _no_such})
+        application = Starlette(routes=routes, exception_handlers={HTTPException: _no_such})
+        # Else a path with a slash too many is answered with an address made of the Host that the client named.
+        application.router.redirect_slashes = False
+        return application
 
     async def health(self, request: Request) -> Response:
         """200 as long as the loop turns."""
@@ -219,7 +224,7 @@ async def serve_http(
     side: HttpSide,
     listener: trio.SocketListener,
     context: ssl.SSLContext | None,
-    task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until cancelled. Whatever goes wrong in here ends one connection.
 
@@ -229,8 +234,14 @@ async def serve_http(
     application = wrap_app(cast(Any, side.application()), MAXIMUM_FORM, "asgi")
     handle = tcp_server_handler(application, _settings(), WorkerContext(None), cast(Any, ConnectionState({})))
     places = Handshakes(MAXIMUM_CONNECTIONS)
-    serve_one = partial(_serve_one, handle, context, places)
-    await trio.serve_listeners(serve_one, [listener], task_status=task_status)
+    door = Door(
+        serve=partial(_serve_one, handle, context, places),
+        per_address=share(0, MAXIMUM_CONNECTIONS),
+        begun_per_second=BEGUN_PER_SECOND,
+        on_refused=partial(side.metrics.refused, "address"),
+    )
+    async with trio.open_nursery() as connections:
+        await door.run([listener], connections, task_status)
 
 
 async def _serve_one(
@@ -238,6 +249,7 @@ async def _serve_one(
     context: ssl.SSLContext | None,
     places: Handshakes,
     stream: trio.SocketStream,
+    place: Place,
 ) -> None:
     """One connection, for a minute at most; the oldest one goes when there are too many."""
     raw = await SocketStream.from_socket(stream.socket.detach())

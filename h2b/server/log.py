@@ -43,7 +43,8 @@ def configure_log(settings: LogSettings) -> None:
     structlog.configure(
         processors=[*shared, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # In one piece: several processes may write to the same place.
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
     # Libraries keep to the standard module, and to what an operator must know: in the same form as our own lines.
     handler = logging.StreamHandler(sys.stderr)

@@ -4,7 +4,9 @@ Owns sockets, ports and the playout clock. Must not know SIP, channels or what i
 the timing of packets are `h2b.telephony.rtp_receiver`'s.
 
 Theory of operation
- 1. A task for each socket would cost two to three times as much: one task reads all that has come, then plays out.
+ 1. A task for each socket would cost two to three times as much: one task reads all that has come, then plays out. The
+    kernel is asked at once which sockets have something, for to find out of each that it has nothing more costs as much
+    as its packet.
  2. The sweep is the clock of the sound too: a span is due every 20 ms whether packets came or not, so a caller who
     stops sending is heard as silent, and every timer of a recognition still fires. Such silence is told apart, for
     nobody is billed for it.
@@ -13,8 +15,9 @@ Theory of operation
     address.
 """
 
+import select
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -35,12 +38,14 @@ from h2b.telephony.sdp_crypto import Crypto
 
 _log = structlog.get_logger("h2b.server.media")
 
-PACKETS_A_SWEEP = 50
-"""Of one socket: one second of sound. More is left for the next sweep, so that a flood harms its own call alone."""
+ROUNDS_A_SWEEP = 50
+"""Packets of one socket: one second of sound. More is left for the next sweep, so that a flood harms its own call."""
 SILENT_S = 0.1
 """After so long without a packet, silence is none that somebody sent: it is not due to a slow network."""
-PORTS_AT_A_STRETCH = 20
-"""After so many, other tasks have their turn."""
+STRETCH_S = 0.001
+"""After so long, other tasks have their turn."""
+PORTS_BETWEEN_LOOKS = 10
+"""At the clock."""
 COMFORT_NOISE_TYPE = 13
 BUFFER_BYTES = 1 << 18
 """Room in the kernel for packets, should a sweep come late."""
@@ -86,6 +91,7 @@ class MediaPort:
         self._arrived = -SILENT_S
         """When the last packet came."""
         self._convert = Converter()
+        self._take = own.recvfrom
 
     def agree(self, agreed: AgreedAudio, now: float) -> None:
         """The caller made another offer: what it changes counts from now on."""
@@ -98,36 +104,34 @@ class MediaPort:
         else:
             self.receiver.announce((agreed.remote_address, agreed.remote_port))
 
-    def read(self, now: float) -> None:
-        """Take in what has come."""
-        receive, take = self.receiver.receive, self.socket.recvfrom
+    def read(self, now: float) -> bool:
+        """Take in the next packet; False when none has come."""
         try:
-            for _ in range(PACKETS_A_SWEEP):
-                datagram, source = take(MAXIMUM_PACKET)
-                if self._unprotect is not None:
-                    plain = self._unprotect(datagram)
-                    if isinstance(plain, Rejected):
-                        self.rejected[plain] += 1
-                        continue
-                    datagram = plain
-                self._arrived = now
-                receive(datagram, source[:2], now)
-        except BlockingIOError:
-            return
+            datagram, source = self._take(MAXIMUM_PACKET)
         except OSError:
-            # The answer of a host that does not want what was never sent to it: nothing is wrong with the socket.
-            return
+            # Nothing, or the answer of a host that does not want what was never sent to it: the socket is well.
+            return False
+        if self._unprotect is not None:
+            plain = self._unprotect(datagram)
+            if isinstance(plain, Rejected):
+                self.rejected[plain] += 1
+                return True
+            datagram = plain
+        self._arrived = now
+        self.receiver.receive(datagram, source[:2], now)
+        return True
 
     def play(self, now: float) -> None:
         """Give out the spans that are due, and the keys."""
         receiver = self.receiver
         while True:
-            silent = receiver.empty and now - self._arrived > SILENT_S
+            empty = receiver.empty
             span = receiver.pop(now)
             if span is None:
                 break
             hearing = [each for each in self.listeners if each.listening]
             if hearing:
+                silent = empty and now - self._arrived > SILENT_S
                 sound = b"" if silent else self._convert(receiver.format, span)
                 for listener in hearing:
                     listener.hear(sound)
@@ -164,6 +168,34 @@ class Converter:
         if self._resampler is not None:
             samples = self._resampler.feed(samples)
         return samples.tobytes()
+
+
+class Arrivals:
+    """Which of many sockets have something to read, asked at once where the system can tell."""
+
+    def __init__(self) -> None:
+        self._watch = select.epoll() if hasattr(select, "epoll") else None
+        self._files: set[int] = set()
+
+    def add(self, file: int) -> None:
+        """Watch the socket with this descriptor."""
+        self._files.add(file)
+        if self._watch is not None:
+            self._watch.register(file, select.EPOLLIN)
+
+    def remove(self, file: int) -> None:
+        """Watch it no more; call it before the socket is closed."""
+        self._files.discard(file)
+        if self._watch is not None:
+            self._watch.unregister(file)
+
+    def waiting(self) -> list[int]:
+        """Descriptors of those that have something, or may have."""
+        if not self._files:
+            return []
+        if self._watch is None:
+            return list(self._files)
+        return [file for file, _ in self._watch.poll(0, len(self._files))]
 
 
 def _receiver(agreed: AgreedAudio, now: float) -> RtpReceiver:
@@ -229,6 +261,8 @@ class Media:
     def __init__(self, ports: Ports) -> None:
         self.ports = ports
         self._open: dict[MediaPort, None] = {}
+        self._by_file: dict[int, MediaPort] = {}
+        self._arrivals = Arrivals()
         self._wanted = trio.Event()
 
     def open(self, agree: Callable[[int], AgreedAudio]) -> MediaPort:
@@ -236,6 +270,8 @@ class Media:
         own = self.ports.open()
         port = MediaPort(own, agree(own.getsockname()[1]), trio.current_time())
         self._open[port] = None
+        self._by_file[own.fileno()] = port
+        self._arrivals.add(own.fileno())
         self._wanted.set()
         self._wanted = trio.Event()
         return port
@@ -244,6 +280,8 @@ class Media:
         """The end of a call's sound. Safe to call again."""
         if port in self._open:
             del self._open[port]
+            del self._by_file[port.socket.fileno()]
+            self._arrivals.remove(port.socket.fileno())
             self.ports.close(port.socket)
 
     async def run(self) -> None:
@@ -255,22 +293,32 @@ class Media:
                 due = trio.current_time()
             due = max(due + SPAN_SECONDS, trio.current_time() - SPAN_SECONDS)
             await trio.sleep_until(due)
-            await self._sweep(list(self._open))
+            await self.sweep()
 
-    async def _sweep(self, ports: Iterable[MediaPort]) -> None:
+    async def sweep(self) -> None:
+        """Read what has come by all sockets, then play what is due."""
+        ready = self._arrivals.waiting()
+        for _ in range(ROUNDS_A_SWEEP):
+            if not ready:
+                break
+            await self._in_turn(MediaPort.read, [self._by_file[file] for file in ready])
+            ready = self._arrivals.waiting()
+        await self._in_turn(MediaPort.play, list(self._open))
+
+    async def _in_turn(self, act: Callable[[MediaPort, float], object], ports: Sequence[MediaPort]) -> None:
+        """Do something with all ports that are still open."""
+        now = began = trio.current_time()
         for number, port in enumerate(ports, 1):
             if port in self._open:
-                self._sweep_one(port)
-            if not number % PORTS_AT_A_STRETCH:
-                await trio.lowlevel.checkpoint()
-
-    def _sweep_one(self, port: MediaPort) -> None:
-        now = trio.current_time()
-        try:
-            port.read(now)
-            port.play(now)
-        except Exception as error:
-            # It costs this call, and no other its sound.
-            self.close(port)
-            for listener in port.listeners:
-                listener.fail(error)
+                try:
+                    act(port, now)
+                except Exception as error:
+                    # It costs this call, and no other its sound.
+                    self.close(port)
+                    for listener in port.listeners:
+                        listener.fail(error)
+            if not number % PORTS_BETWEEN_LOOKS:
+                now = trio.current_time()
+                if now - began >= STRETCH_S:
+                    await trio.lowlevel.checkpoint()
+                    now = began = trio.current_time()

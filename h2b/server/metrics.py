@@ -5,10 +5,11 @@ grammars and causes: never a caller, a session, a client's id or words.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import trio
-from attrs import define, field
+from attrs import define, field, frozen
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -18,17 +19,34 @@ from h2b.asr.pool import PoolStatistics
 from h2b.model.messages import Event
 from h2b.model.names import EventName
 from h2b.model.usage import RecognitionRecord
-from h2b.protocol.effects import Bill, Effect, Listen, Send
+from h2b.protocol.effects import Bill, Effect, Listen, Measure, Send
 from h2b.wire.vocabulary import JSON
 
 LAG_EVERY_S = 0.5
 """How often the loop is asked how late it is."""
 DELAYS_S = (0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.85, 0.9, 1.0, 1.2, 1.5, 1.6, 2.0, 3.0, 5.0, 6.0, 8.0, 12.0)
 """Close together around the silences that end an utterance: 0.8 s, 1.5 s and 5 s by default."""
+WAITS_S = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+"""The first one holds the results that were ready."""
 LAGS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 BUILTIN = "builtin:"
 NO_CAUSE = "none"
 """Label of a recognition that the client ended."""
+
+
+@frozen
+class CallStatistics:
+    """Calls by MRCPv2, as they are counted."""
+
+    calls: int = 0
+    connections: int = 0
+    """Control connections."""
+    ended: Mapping[str, int] = field(factory=dict)
+    """By how they ended."""
+    refused: Mapping[int, int] = field(factory=dict)
+    """INVITEs, by SIP status."""
+    packets: Mapping[str, int] = field(factory=dict)
+    """RTP of calls that are over, by what became of it."""
 
 
 @define
@@ -41,6 +59,9 @@ class Gauges:
     pool: Callable[[], PoolStatistics | None] = lambda: None
     usage_spool: Callable[[], int | None] = lambda: None
     """Usage records that wait to be written."""
+    calls: Callable[[], CallStatistics | None] = lambda: None
+    busy: Callable[[], bool] = lambda: False
+    """Whether no sessions may begin because the recogniser is busy."""
 
 
 @define(eq=False)
@@ -50,12 +71,15 @@ class Metrics(Collector):
     gauges: Gauges = field(factory=Gauges)
     wall_time: Callable[[], float] = time.time
     """Seconds since the Unix epoch."""
+    now: Callable[[], float] = trio.current_time
+    """The clock of the sessions."""
     registry: CollectorRegistry = field(factory=lambda: CollectorRegistry(auto_describe=False))
     lag_s: float = 0.0
     """How late the loop was when it was last asked."""
     _active: Gauge = field(init=False)
     _recognitions: Counter = field(init=False)
     _delay: Histogram = field(init=False)
+    _wait: Histogram = field(init=False)
     _refusals: Counter = field(init=False)
     _tokens: Counter = field(init=False)
     _lag: Histogram = field(init=False)
@@ -71,6 +95,12 @@ class Metrics(Collector):
             "From the end of speech to the result, the silence the grammar asks for included.",
             ("grammar",),
             buckets=DELAYS_S,
+            registry=where,
+        )
+        self._wait = Histogram(
+            "h2b_result_wait_seconds",
+            "What a result came later than its timer, as the answer of the engine was awaited; 0 where it was ready.",
+            buckets=WAITS_S,
             registry=where,
         )
         self._refusals = Counter("h2b_refusals", "Clients refused or disconnected.", ("why",), registry=where)
@@ -93,6 +123,8 @@ class Metrics(Collector):
                     listening = True
                 case Send(event=Event(name=EventName.RECOGNITION_COMPLETE) as event):
                     self._completed(event)
+                case Measure(due):
+                    self._wait.observe(0.0 if due is None else max(0.0, self.now() - due))
                 case Bill(record=RecognitionRecord() as record):
                     self._active.dec(listening)
                     listening = False
@@ -129,12 +161,15 @@ class Metrics(Collector):
         yield GaugeMetricFamily("h2b_connections", "Clients connected over WebSocket.", gauges.connections())
         yield GaugeMetricFamily("h2b_sessions", "Sessions open over WebSocket.", gauges.sessions())
         yield GaugeMetricFamily("h2b_draining", "1 when the server shuts down.", int(gauges.draining()))
+        yield GaugeMetricFamily("h2b_busy", "1 when no session may begin, by `busy_s`.", int(gauges.busy()))
         spool = gauges.usage_spool()
         if spool is not None:
             yield GaugeMetricFamily("h2b_usage_spool_records", "Usage records that wait to be written.", spool)
-        pool = gauges.pool()
+        pool, calls = gauges.pool(), gauges.calls()
         if pool is not None:
             yield from _pool_metrics(pool)
+        if calls is not None:
+            yield from _call_metrics(calls)
 
     def _completed(self, event: Event) -> None:
         result = event.result
@@ -160,6 +195,21 @@ def _pool_metrics(pool: PoolStatistics) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "h2b_decoded_audio_seconds", "Speech decoded: decoding divided by it is the real-time factor.", pool.audio_s
     )
+
+
+def _call_metrics(calls: CallStatistics) -> Iterator[Metric]:
+    yield GaugeMetricFamily("h2b_calls", "Calls by MRCPv2 that are not over.", calls.calls)
+    yield GaugeMetricFamily("h2b_control_connections", "Control connections of MRCPv2 clients.", calls.connections)
+    counted: tuple[tuple[str, str, str, Mapping[Any, int]], ...] = (
+        ("h2b_calls_ended", "Calls by MRCPv2 that are over.", "how", calls.ended),
+        ("h2b_call_refusals", "INVITEs refused; 401 asks for a password.", "status", calls.refused),
+        ("h2b_rtp_packets", "RTP of calls that are over: packets received, lost, and too late.", "kind", calls.packets),
+    )
+    for name, meaning, label, counts in counted:
+        family = CounterMetricFamily(name, meaning, labels=(label,))
+        for value, count in sorted(counts.items()):
+            family.add_metric((str(value),), count)
+        yield family
 
 
 def grammar_label(uri: str) -> str:

@@ -23,7 +23,9 @@ import trio
 from attrs import evolve
 
 from h2b.server.channel import Channel, ClientTooSlow
+from h2b.server.limits import origin
 from h2b.server.outbox import Outbox
+from h2b.server.seldom import Seldom
 from h2b.server.sip import keep_alive
 from h2b.server.waveforms import NoWaveform, Tape, Waveforms
 from h2b.wire.mrcp import Refused, Status, cause_fields
@@ -50,7 +52,6 @@ CHUNK_BYTES = 1 << 16
 MAXIMUM_WAITING = 32
 """Requests of one channel that wait for one before them; one more is refused."""
 HANDSHAKE_S = 10.0
-FLUSH_S = 1.0
 RECORDED_BYTES = 16_000
 """Of a recording, judged at a stretch: one second."""
 IDLE_S = 600.0
@@ -65,8 +66,6 @@ class ControlChannel:
     ) -> None:
         self.identifier = identifier
         self.channel = channel
-        self.drained = False
-        """Whether all that the channel will ever say has been said."""
         self.scope = trio.CancelScope()
         self._on_lost = on_lost
         self._waveforms = waveforms
@@ -142,7 +141,7 @@ class ControlChannel:
         return True
 
     async def run(self) -> None:
-        """Live until drained or cancelled.
+        """Live until cancelled.
 
         Raises:
             ClientTooSlow: nobody reads what is sent.
@@ -153,12 +152,6 @@ class ControlChannel:
                 nursery.start_soon(self.channel.keep_time)
                 nursery.start_soon(self._obey)
                 await self._tell()
-                if self._connection is not None:
-                    # What is said before BYE is to come before it.
-                    with trio.move_on_after(FLUSH_S):
-                        await self._connection.outbox.flushed()
-                self.drained = True
-                nursery.cancel_scope.cancel()
 
     async def _obey(self) -> None:
         while True:
@@ -253,10 +246,17 @@ class ControlChannel:
 class ControlPort:
     """Where clients connect for MRCP, and the channels they may ask for."""
 
-    def __init__(self, maximum_connections: int, admits: Callable[[str], bool] = lambda host: True) -> None:
-        """`admits` tells whether a host may connect."""
+    def __init__(
+        self,
+        maximum_connections: int,
+        admits: Callable[[str], bool] = lambda host: True,
+        per_address: int | None = None,
+    ) -> None:
+        """`admits` tells whether a host may connect; `per_address` how often one may, by default as often as all."""
         self.channels: dict[str, ControlChannel] = {}
         self._maximum = maximum_connections
+        self._per_address = per_address or maximum_connections
+        self._seldom = Seldom()
         self._admits = admits
         self._connections: dict[_Connection, None] = {}
         """In the order they came."""
@@ -287,6 +287,7 @@ class ControlPort:
     async def run(self, listeners: list[trio.SocketListener], tls: list[trio.SSLListener[trio.SocketStream]]) -> None:
         """Serve until cancelled."""
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._seldom.run)
             nursery.start_soon(trio.serve_listeners, self._serve_tcp, listeners)
             if tls:
                 nursery.start_soon(trio.serve_listeners, self._serve_tls, tls)
@@ -305,12 +306,13 @@ class ControlPort:
         """Serve a connection until either end closes. Whatever goes wrong ends this connection and no other."""
         try:
             host = transport.socket.getpeername()[0]
-            if not self._admits(host) or not self._has_room():
-                _log.warning("mrcp_connection_refused", peer=host, connections=len(self._connections))
-                return
             keep_alive(transport)
             transport.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:
+            return
+        if not self._admits(host) or not self._has_room(host):
+            taken = len(self._connections)
+            self._seldom.tell(_log.warning, "mrcp_connection_refused", peer=host, connections=taken)
             return
         connection = _Connection(self, host)
         self._connections[connection] = None
@@ -326,16 +328,20 @@ class ControlPort:
             for channel in list(connection.channels.values()):
                 channel.unbind(lost=True)
 
-    def _has_room(self) -> bool:
-        """Whether one more connection may be served, after making room for it if need be."""
-        if len(self._connections) < self._maximum:
+    def _has_room(self, host: str) -> bool:
+        """Whether one more connection of a host may be served, after making room for it if need be."""
+        own = [connection for connection in self._connections if origin(connection.host) == origin(host)]
+        crowded = len(own) >= self._per_address
+        if not crowded and len(self._connections) < self._maximum:
             return True
-        silent = [connection for connection in self._connections if not connection.channels]
+        # An address that has its share makes room itself.
+        silent = [connection for connection in (own if crowded else self._connections) if not connection.channels]
         if not silent:
             return False
         crowds = Counter(connection.host for connection in silent)
         oldest = next(connection for connection in silent if crowds[connection.host] == max(crowds.values()))
-        _log.warning("mrcp_connection_evicted", peer=oldest.host, connections=len(self._connections))
+        taken = len(self._connections)
+        self._seldom.tell(_log.warning, "mrcp_connection_evicted", peer=oldest.host, connections=taken)
         del self._connections[oldest]
         oldest.scope.cancel()
         return True

@@ -35,6 +35,14 @@ def notify(state: str, environment: Mapping[str, str] = os.environ) -> None:
         _log.warning("notify_failed", state=state, error=str(error))
 
 
+async def until_noticed(shutdown: trio.Event, notice_s: float) -> None:
+    """Wait for the end, say that it has come, and give balancers time to see it."""
+    await shutdown.wait()
+    notify(STOPPING)
+    _log.info("leaving", drain_notice_s=notice_s)
+    await trio.sleep(notice_s)
+
+
 def watchdog_s(environment: Mapping[str, str] = os.environ, pid: int | None = None) -> float:
     """Seconds between two signs of life: half of what the service manager waits; 0 where it does not."""
     own = str(os.getpid() if pid is None else pid)

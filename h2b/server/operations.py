@@ -17,6 +17,7 @@ from h2b.config import parse_address
 from h2b.model.errors import ConfigurationError
 from h2b.server.access import Access
 from h2b.server.http import HttpSide, Readiness, serve_http
+from h2b.server.limits import BUSY
 from h2b.server.metrics import Gauges, Metrics
 from h2b.server.notify import keep_watchdog, watchdog_s
 from h2b.server.tls import Tls
@@ -39,6 +40,8 @@ def readiness(gauges: Gauges, maximum_connections: int) -> Readiness:
         reasons.append("too many connections")
     if pool is not None and not pool.alive:
         reasons.append("no recognising process is alive")
+    if gauges.busy():
+        reasons.append(BUSY)
     facts = {"connections": gauges.connections(), "sessions": gauges.sessions()}
     if pool is not None:
         facts |= {"workers": pool.workers, "workers_alive": pool.alive, "workers_busy": pool.alive - pool.free}
@@ -70,17 +73,29 @@ async def open_operations(
     Raises:
         ConfigurationError: the address cannot be listened on.
     """
-    url = ""
     async with background_tasks() as tasks:
         tasks.start_soon(metrics.measure_lag)
         tasks.start_soon(keep_watchdog, watchdog_s())
-        if address:
-            listener = await open_listener(address, "http")
-            usage = UsageApi(open_reader) if open_reader is not None else None
-            side = HttpSide(access, metrics, partial(readiness, metrics.gauges, maximum_connections), usage)
-            await tasks.start(serve_http, side, listener, tls.context if tls else None)
-            url = f"{'https' if tls else 'http'}://{authority(address, listener)}"
-        yield url
+        usage = UsageApi(open_reader) if open_reader is not None else None
+        side = HttpSide(access, metrics, partial(readiness, metrics.gauges, maximum_connections), usage)
+        async with open_http(address, side, tls) as url:
+            yield url
+
+
+@asynccontextmanager
+async def open_http(address: str, side: HttpSide, tls: Tls | None) -> AsyncIterator[str]:
+    """The HTTP side for the time of the block; gives its URL, empty where there is no address for it.
+
+    Raises:
+        ConfigurationError: the address cannot be listened on.
+    """
+    if not address:
+        yield ""
+        return
+    async with background_tasks() as tasks:
+        listener = await open_listener(address, "http")
+        await tasks.start(serve_http, side, listener, tls.context if tls else None)
+        yield f"{'https' if tls else 'http'}://{authority(address, listener)}"
 
 
 async def open_listener(address: str, key: str) -> trio.SocketListener:

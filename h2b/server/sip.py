@@ -18,7 +18,9 @@ import trio
 from attrs import define, evolve, field
 
 from h2b.server.channel import ClientTooSlow
+from h2b.server.limits import Place, Tally, origin, share
 from h2b.server.outbox import Outbox
+from h2b.server.seldom import Seldom
 from h2b.telephony.sip_effects import (
     CallChanged,
     CallConfirmed,
@@ -65,6 +67,9 @@ class SipEndpoint:
         self._connections: dict[int, _Connection] = {}
         self._opened: dict[Peer, int] = {}
         """Connections opened by us, by what was asked for."""
+        self._hosts = Tally()
+        """Connections opened by clients, by address."""
+        self._seldom = Seldom()
         self._alarm = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
         self._turned = trio.Event()
@@ -98,6 +103,7 @@ class SipEndpoint:
     async def run(self, listeners: list[trio.SocketListener], tls: list[trio.SSLListener[trio.SocketStream]]) -> None:
         """Serve until cancelled."""
         async with trio.open_nursery() as self._nursery:
+            self._nursery.start_soon(self._seldom.run)
             self._nursery.start_soon(self._keep_time)
             self._nursery.start_soon(self._read_datagrams)
             self._nursery.start_soon(trio.serve_listeners, self._serve_tcp, listeners)
@@ -147,12 +153,17 @@ class SipEndpoint:
 
     async def _serve(self, stream: trio.abc.Stream, transport: trio.SocketStream, kind: Transport) -> None:
         """Serve a connection that a client opened."""
-        if len(self._connections) >= MAXIMUM_CONNECTIONS:
-            _log.warning("sip_connection_refused", connections=len(self._connections))
-            return
         with suppress(OSError):
             host, port = transport.socket.getpeername()[:2]
-            await self._converse(stream, transport, _Connection(Peer(kind, host, port, next(self._numbers))))
+            place = Place(self._hosts, origin(host), share(0, MAXIMUM_CONNECTIONS))
+            if len(self._connections) >= MAXIMUM_CONNECTIONS or not place.take():
+                taken = len(self._connections)
+                self._seldom.tell(_log.warning, "sip_connection_refused", peer=host, connections=taken)
+                return
+            try:
+                await self._converse(stream, transport, _Connection(Peer(kind, host, port, next(self._numbers))))
+            finally:
+                place.leave()
 
     async def _converse(self, stream: trio.abc.Stream, transport: trio.SocketStream, connection: _Connection) -> None:
         """Read and write until either end closes. Whatever goes wrong ends this connection and no other."""

@@ -4,8 +4,9 @@ Owns the order of opening and closing. Must not know what any of the three does 
 
 Theory of operation
  1. All sockets are open before the first call is taken: nobody is given a port that is not listened on.
- 2. At shutdown no more calls are taken (503), recognitions may end until the deadline, and then each client hears BYE.
-    The machinery is shielded for that: it ends when it has said its goodbyes, however the server came to its end.
+ 2. At shutdown OPTIONS is answered with 503 at once, for balancers to notice; then no more calls are taken (503). Calls
+    go on until the client says BYE; at the deadline it hears ours. The machinery is shielded for that: it ends when it
+    has said its goodbyes, however the server came to its end.
 """
 
 import socket
@@ -22,14 +23,16 @@ import trio
 from attrs import define, evolve, frozen
 
 from h2b.asr.background import background_tasks
-from h2b.config import Configuration, MrcpSettings, parse_address, parse_networks, parse_ports
+from h2b.config import Configuration, MrcpSettings, ServerSettings, parse_address, parse_networks, parse_ports
 from h2b.model.errors import ConfigurationError
 from h2b.protocol.recognizer import Recognizer
 from h2b.protocol.session import Setting
 from h2b.server.access import is_loopback
 from h2b.server.calls import CallSettings, Switchboard, admitted, local_address
 from h2b.server.channel import Channel
+from h2b.server.limits import share
 from h2b.server.media import Media, Ports
+from h2b.server.metrics import CallStatistics
 from h2b.server.mrcp import ControlPort
 from h2b.server.sip import SipEndpoint
 from h2b.server.srtp import check_srtp
@@ -69,6 +72,17 @@ class Telephone:
     addresses: Mapping[str, str]
     """What is listened on, each 'host:port': `sip`, `mrcp`, and where there is TLS `sip_tls`, `mrcp_tls`."""
 
+    def statistics(self) -> CallStatistics:
+        """What there is to measure."""
+        board = self.board
+        return CallStatistics(
+            calls=board.calls,
+            connections=self.control.connections,
+            ended=board.ended,
+            refused=self.endpoint.server.refusals,
+            packets=board.packets,
+        )
+
 
 @frozen
 class _Sockets:
@@ -88,6 +102,7 @@ async def open_telephone(
     open_channel: Callable[[Recognizer], Channel],
     shutdown: trio.Event,
     tls: Tls | None = None,
+    may_begin: Callable[[], bool] = lambda: True,
 ) -> AsyncIterator[Telephone | None]:
     """Serve MRCPv2 during the block; None when it is off. The end of the block waits until `shutdown` is drained.
 
@@ -112,10 +127,10 @@ async def open_telephone(
         closing = trio.Event()
         async with trio.open_nursery() as nursery:
             context = tls.context if tls is not None else None
-            serving = _Serving(configuration, setting, open_channel, sockets, context, closing)
+            serving = _Serving(configuration, setting, open_channel, sockets, context, closing, may_begin)
             try:
                 telephone = await nursery.start(serving.run)
-                nursery.start_soon(_drain, telephone, shutdown, configuration.server.drain_s, closing)
+                nursery.start_soon(_drain, telephone, shutdown, configuration.server, closing)
                 yield telephone
             except BaseException:
                 # What is shielded must be told.
@@ -142,12 +157,14 @@ def check_callers(settings: MrcpSettings, *, insecure: bool = False) -> None:
     _log.warning("calls_open", address=settings.sip)
 
 
-async def _drain(telephone: Telephone, shutdown: trio.Event, drain_s: float, closing: trio.Event) -> None:
+async def _drain(telephone: Telephone, shutdown: trio.Event, settings: ServerSettings, closing: trio.Event) -> None:
     try:
         await shutdown.wait()
-        _log.info("draining_calls", calls=telephone.board.calls, drain_s=drain_s)
+        telephone.endpoint.server.leaving = True
+        await trio.sleep(settings.drain_notice_s)
+        _log.info("draining_calls", calls=telephone.board.calls, drain_s=settings.drain_s)
         telephone.board.drain()
-        with trio.move_on_after(drain_s):
+        with trio.move_on_after(settings.drain_s):
             await telephone.board.empty()
     finally:
         closing.set()
@@ -163,6 +180,7 @@ class _Serving:
     sockets: _Sockets
     tls: ssl.SSLContext | None
     closing: trio.Event
+    may_begin: Callable[[], bool]
 
     async def run(self, task_status: trio.TaskStatus[Telephone]) -> None:
         """Serve until `closing`, then say goodbye."""
@@ -188,7 +206,10 @@ class _Serving:
         host = parse_address(settings.sip)[0]
         own = settings.advertised_address or _reachable(host)
         allow = parse_networks(settings.allow)
-        control = ControlPort(settings.maximum_calls + SPARE_CONNECTIONS, partial(admitted, allow=allow))
+        most = share(self.configuration.limits.calls_per_address, settings.maximum_calls)
+        control = ControlPort(
+            settings.maximum_calls + SPARE_CONNECTIONS, partial(admitted, allow=allow), most + SPARE_CONNECTIONS // 2
+        )
         media = Media(Ports(host, *parse_ports(settings.rtp_ports)))
         call_settings = CallSettings(
             advertised_address=settings.advertised_address or ("" if _is_any(host) else own),
@@ -200,6 +221,9 @@ class _Serving:
             allow=allow,
             waveforms=_waveforms(settings),
             srtp=Srtp(settings.srtp),
+            calls_per_address=most,
+            may_begin=self.may_begin,
+            tenant_of=settings.tenant_of,
         )
         board = Switchboard(call_settings, self.setting, self.open_channel, control, media, tasks)
         port = sockets.datagrams.getsockname()[1]

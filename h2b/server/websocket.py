@@ -23,9 +23,12 @@ from h2b.model.errors import ConfigurationError, MethodFailed
 from h2b.model.formats import SAMPLE_RATE
 from h2b.model.messages import Event, Open
 from h2b.server.access import Access
+from h2b.server.admission import Admission
+from h2b.server.audiotap import AudioTap
 from h2b.server.channel import Channel, ClientTooSlow
-from h2b.server.limits import LINEAR_BYTES_PER_SECOND, Allowance, LimitExceeded, Shared
+from h2b.server.limits import BUSY, LINEAR_BYTES_PER_SECOND, Allowance, LimitExceeded, Place, Shared
 from h2b.server.metrics import Metrics
+from h2b.server.seldom import Seldom
 from h2b.server.tls import Tls
 from h2b.wire.json import Unreadable, decode, encode
 
@@ -77,68 +80,75 @@ class WebSocketServer:
     settings: ServerSettings
     open_channel: Callable[[str], Channel]
     """Makes the channel of a tenant; the tenant is empty where everybody may connect."""
-    draining: trio.Event
-    """Set when the server shuts down."""
     places: trio.Semaphore
     """One for each connection that may be open."""
     access: Access = field(factory=Access)
     shared: Shared = field(factory=Shared)
     metrics: Metrics = field(factory=Metrics)
     tls: Tls | None = None
+    seldom: Seldom = field(factory=Seldom)
+    admission: Admission = field(factory=Admission)
+    _channels: set[Channel] = field(factory=set, init=False)
 
-    async def serve_stream(self, stream: trio.SocketStream) -> None:
-        """Serve one client until it leaves. Whatever goes wrong ends this connection and no other."""
+    def drain(self) -> None:
+        """No more clients come: those outside a session are closed now, the others at its end."""
+        self.shared.handshakes.close()
+        for channel in self._channels:
+            channel.drain()
+
+    async def serve_stream(self, stream: trio.SocketStream, place: Place) -> None:
+        """Serve one client until it leaves its place. Whatever goes wrong ends this connection and no other."""
         try:
             _keep_alive(stream)
-            await self._serve(stream)
+            await self._serve(stream, place)
         except* (ConnectionClosed, trio.BrokenResourceError, OSError) as gone:
             _log.debug("client_gone", error=repr(gone.exceptions[0]))
         except* Exception:
             _log.exception("connection_failed")
 
-    async def _serve(self, stream: trio.SocketStream) -> None:
+    async def _serve(self, stream: trio.SocketStream, place: Place) -> None:
         wrapped: trio.abc.Stream = stream
         if self.tls is not None:
             wrapped = trio.SSLStream(stream, self.tls.context, server_side=True, https_compatible=True)
+        tap = AudioTap(wrapped, self.settings.maximum_message_bytes)
         async with trio.open_nursery() as machinery:
             with ExitStack() as permits:
-                opened = await self._shake_hands(wrapped, machinery, permits, stream.socket.getpeername()[0])
+                permits.callback(place.leave)
+                opened = await self._shake_hands(tap, machinery, permits, place)
                 if opened is not None:
-                    await self._converse(*opened)
+                    await self._converse(*opened, tap)
             machinery.cancel_scope.cancel()
         await _linger(stream)
 
     async def _shake_hands(
-        self, stream: trio.abc.Stream, machinery: trio.Nursery, permits: ExitStack, address: str
+        self, tap: AudioTap, machinery: trio.Nursery, permits: ExitStack, place: Place
     ) -> tuple[WebSocketConnection, str] | None:
         """The connection and its tenant, its place among `permits`; None for a client that is refused or too slow."""
         settings = self.settings
-        crowded = not self.shared.addresses.add(address, self.shared.settings.connections_per_address)
-        if not crowded:
-            permits.callback(self.shared.addresses.remove, address)
         scope = trio.CancelScope(deadline=trio.current_time() + settings.handshake_s)
         with self.shared.handshakes.place(scope), scope:
-            machinery.start_soon(_cancel_after, self.draining, scope)
-            request = await wrap_server_stream(
-                machinery, stream, settings.message_queue, settings.maximum_message_bytes
-            )
+            request = await wrap_server_stream(machinery, tap, settings.message_queue, settings.maximum_message_bytes)
             try:
-                tenant = await self._admit(request, permits, crowded)
+                tenant = await self._admit(request, permits, place)
             except Refused as refused:
-                _log.info("client_refused", address=address, status=refused.status, reason=refused.text)
+                status, why = refused.status, refused.text
+                self.seldom.tell(_log.info, "client_refused", status, address=place.key, status=status, reason=why)
                 self.metrics.refused(refused.why)
                 await _reject(request, refused)
                 return None
+            tap.expect_frames()
             return await request.accept(), tenant
         self.metrics.refused("handshake")
         return None
 
-    async def _admit(self, request: WebSocketRequest, permits: ExitStack, crowded: bool) -> str:
+    async def _admit(self, request: WebSocketRequest, permits: ExitStack, place: Place) -> str:
         """The tenant of a client that may connect. Raises Refused."""
         if request.path.partition("?")[0] != PATH:
             raise Refused(404, "path", f"no such path, expected {PATH}")
-        if crowded:
+        if not place.take() and self.places.value:
             raise Refused(429, "address", "too many connections from your address", RETRY)
+        if self.admission.busy:
+            raise Refused(503, "busy", BUSY, RETRY)
         shown = [value for name, value in request.headers if name.lower() == b"authorization"]
         try:
             # Two of them are none: who put the other one in?
@@ -155,32 +165,38 @@ class WebSocketServer:
         permits.callback(self.places.release)
         return bearer.tenant if bearer else ""
 
-    async def _converse(self, websocket: WebSocketConnection, tenant: str) -> None:
+    async def _converse(self, websocket: WebSocketConnection, tenant: str, tap: AudioTap) -> None:
         channel = self.open_channel(tenant)
-        allowance = Allowance(self.shared, tenant, trio.current_time())
+        allowance = Allowance(self.shared, tenant, trio.current_time(), self.admission.may_begin)
+        self._channels.add(channel)
+        if self.shared.handshakes.closed:
+            channel.drain()
         ending = SHUTTING_DOWN
         try:
-            ending = await self._run(websocket, channel, allowance)
+            ending = await self._run(websocket, channel, allowance, tap)
         finally:
             # Also when the time for draining is over: the bill is written, the client is told.
+            self._channels.discard(channel)
             channel.abandon()
             allowance.leave()
             with trio.CancelScope(deadline=trio.current_time() + CLOSE_S, shield=True):
                 await websocket.aclose(ending.code, ending.reason)
 
-    async def _run(self, websocket: WebSocketConnection, channel: Channel, allowance: Allowance) -> Ending:
+    async def _run(
+        self, websocket: WebSocketConnection, channel: Channel, allowance: Allowance, tap: AudioTap
+    ) -> Ending:
         """Let the client and its channel talk; returns how it ended."""
         ending = SHUTTING_DOWN
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(channel.keep_time)
                 nursery.start_soon(_write, websocket, channel, nursery.cancel_scope)
-                nursery.start_soon(_drain_after, self.draining, channel)
-                await _read(websocket, channel, allowance, self.settings.unread_s)
+                tap.open(_Ear(channel, allowance, tap, nursery))
+                # How nearly all end: a group of exceptions would leave some hundred objects to the garbage collector.
+                with suppress(ConnectionClosed):
+                    await _read(websocket, channel, allowance, tap, self.settings.unread_s)
                 ending = LEFT
                 nursery.cancel_scope.cancel()
-        except* ConnectionClosed:
-            ending = LEFT
         except* ClientTooSlow:
             _log.warning("client_too_slow", channel_id=channel.id)
             self.metrics.refused("unread")
@@ -193,16 +209,54 @@ class WebSocketServer:
         except* Exception:
             _log.exception("channel_failed", channel_id=channel.id)
             ending = FAULT
+        finally:
+            tap.close()
         return ending
 
 
-async def _read(websocket: WebSocketConnection, channel: Channel, allowance: Allowance, unread_s: float) -> None:
-    """Hand over what the client sends until it leaves."""
+@frozen
+class _Ear:
+    """Takes audio that comes the short way."""
+
+    channel: Channel
+    allowance: Allowance
+    tap: AudioTap
+    conversation: trio.Nursery
+
+    @property
+    def ready(self) -> bool:
+        return not self.channel.events.crowded
+
+    @property
+    def listening(self) -> bool:
+        return self.channel.recognising
+
+    def hear(self, audio: bytes) -> None:
+        try:
+            self.allowance.audio(len(audio), trio.current_time())
+            self.channel.receive_audio(audio)
+        except Exception as error:
+            # The conversation meets it, as if the audio had come the other way.
+            self.tap.close()
+            self.conversation.start_soon(_fail, error)
+
+
+async def _fail(error: Exception) -> None:
+    raise error
+
+
+async def _read(
+    websocket: WebSocketConnection, channel: Channel, allowance: Allowance, tap: AudioTap, unread_s: float
+) -> None:
+    """Hand over what the client sends until it leaves; of its audio what does not come the short way."""
     while True:
         message: str | bytes = b""
         with trio.move_on_at(allowance.deadline) as idling:
             message = await websocket.get_message()
         if idling.cancelled_caught:
+            if trio.current_time() < allowance.deadline:
+                # Audio came the short way.
+                continue
             raise allowance.overdue()
         if isinstance(message, bytes):
             allowance.audio(len(message), trio.current_time())
@@ -210,11 +264,13 @@ async def _read(websocket: WebSocketConnection, channel: Channel, allowance: All
         else:
             allowance.command(trio.current_time())
             await _obey(channel, allowance, message)
-        # A client that asks and does not read the answers waits for itself, not for anyone else.
-        with trio.move_on_after(unread_s) as patience:
-            await channel.events.room()
-        if patience.cancelled_caught:
-            raise ClientTooSlow
+        if channel.events.crowded:
+            # A client that asks and does not read the answers waits for itself, not for anyone else.
+            with trio.move_on_after(unread_s) as patience:
+                await channel.events.room()
+            if patience.cancelled_caught:
+                raise ClientTooSlow
+        tap.dealt_with()
 
 
 async def _hear(channel: Channel, audio: bytes) -> None:
@@ -243,14 +299,10 @@ async def _obey(channel: Channel, allowance: Allowance, text: str) -> None:
 
 async def _write(websocket: WebSocketConnection, channel: Channel, conversation: trio.CancelScope) -> None:
     """Send events in order; when there will be no more, the conversation is over."""
-    while isinstance(event := await channel.events.get(), Event):
-        await websocket.send_message(encode(event))
-    conversation.cancel()
-
-
-async def _drain_after(event: trio.Event, channel: Channel) -> None:
-    await event.wait()
-    channel.drain()
+    with suppress(ConnectionClosed):
+        while isinstance(event := await channel.events.get(), Event):
+            await websocket.send_message(encode(event))
+        conversation.cancel()
 
 
 async def _reject(request: WebSocketRequest, refused: Refused) -> None:
@@ -258,11 +310,6 @@ async def _reject(request: WebSocketRequest, refused: Refused) -> None:
     body = f"{refused.text}\n".encode()
     headers = [(b"Content-Type", b"text/plain; charset=utf-8"), (b"Content-Length", str(len(body)).encode())]
     await request.reject(refused.status, extra_headers=[*headers, *refused.headers], body=body)
-
-
-async def _cancel_after(event: trio.Event, scope: trio.CancelScope) -> None:
-    await event.wait()
-    scope.cancel()
 
 
 async def _linger(stream: trio.SocketStream) -> None:

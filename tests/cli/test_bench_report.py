@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 import h2b
 from h2b.cli.bench_caller import Turn
@@ -39,7 +40,8 @@ def accuracy() -> dict:
 
 def latency() -> dict:
     found = latency_account(turns(200), [0.1, 0.2])
-    return make_result("latency", {**found, "calls": 2, "chunk_ms": 60, "server": MEANS})
+    ready = {"ready": 3, "results": 4, "late_mean_ms": 12.34}
+    return make_result("latency", {**found, "calls": 2, "chunk_ms": 60, "server": MEANS, "ready": ready})
 
 
 def load() -> dict:
@@ -98,6 +100,22 @@ def test_a_report_tells_machine_versions_and_command():
         assert "90.0%: not met" in text
 
 
+def test_what_is_told_of_answers_that_were_ready_in_recordings():
+    result = accuracy()
+    assert result["results"]["ready"] is None
+    timed = [evolve(trial("12", "12"), spare_s=spare) for spare in (0.4, 0.3, 0.2, -0.05)]
+    result["results"] |= account_of([*timed, trial("12", "12")], 0.5)
+    told = "3 of 4, 75%, on a core of its own; half of them at least 200 ms before it, the last -50 ms"
+    assert f"| ready when the timer fired | {told} |" in markdown(result)
+
+
+def test_what_is_told_of_results_that_were_ready():
+    assert "| ready when the timer fired | 3 of 4, 75%; the others 12 ms late on average |" in markdown(latency())
+    older = latency()
+    del older["results"]["ready"]
+    assert "| ready when the timer fired | - |" in markdown(older)
+
+
 def test_what_is_told_of_a_load():
     text = markdown(load())
     assert "| 40 calls | p95 of the added delay is 379 ms |" in text
@@ -147,7 +165,10 @@ def test_a_file_that_is_no_result_is_told(tmp_path, text, told):
 
 @pytest.mark.parametrize(
     ("change", "told"),
-    [({"kind": "speed"}, "kind 'speed', expected any of accuracy, latency, load"), ({"results": {}}, "lacks")],
+    [
+        ({"kind": "speed"}, "kind 'speed', expected any of accuracy, compare, idle, latency, load"),
+        ({"results": {}}, "lacks"),
+    ],
 )
 def test_a_result_that_cannot_be_told_is_refused(change, told):
     with pytest.raises(H2BError, match=told):

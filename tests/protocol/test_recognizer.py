@@ -10,7 +10,7 @@ from h2b.model.formats import SAMPLE_RATE
 from h2b.model.params import Parameters
 from h2b.model.results import Recognised
 from h2b.model.usage import RecognitionRecord
-from h2b.protocol.effects import Bill, Cancel, Decode, Effect, Evaluate, Feed, Listen, Send
+from h2b.protocol.effects import Bill, Cancel, Decode, Effect, Evaluate, Feed, Listen, Measure, Send
 from h2b.protocol.recognizer import MAXIMUM_QUEUE, Recognizer
 from h2b.protocol.session import Setting
 from h2b.wire import nlsml
@@ -102,7 +102,7 @@ class Call:
                     self.evaluations.append(effect)
                 case Decode():
                     self.perform(self._decode(effect))
-                case Cancel() | Bill():
+                case Cancel() | Measure() | Bill():
                     pass
                 case _:
                     raise AssertionError(effect)

@@ -1,6 +1,7 @@
 """A server of MRCPv2 for tests: started, looked into, and drained when its block ends."""
 
-from collections.abc import AsyncIterator
+import gc
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from attrs import define, field
 
 from h2b.asr.base import Recogniser
 from h2b.asr.scripted import open_scripted
-from h2b.config import Configuration, MrcpSettings, ServerSettings, TlsSettings
+from h2b.config import Configuration, LimitSettings, MrcpSettings, ServerSettings, TlsSettings
 from h2b.model.usage import RecognitionRecord
 from h2b.protocol.session import Setting
 from h2b.server.channel import Channel
@@ -44,6 +45,8 @@ class Running:
 
 
 def open_files() -> int:
+    """How many there are, without those that only the garbage collector would close."""
+    gc.collect()
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
@@ -53,20 +56,26 @@ async def a_server(
     recogniser: Recogniser | None = None,
     *,
     drain_s: float = 5.0,
+    drain_notice_s: float = 0.0,
     tls: Tls | None = None,
+    limits: LimitSettings | None = None,
+    may_begin: Callable[[], bool] = lambda: True,
     **settings: Any,
 ) -> AsyncIterator[Running]:
     """By default everything said is "yes"."""
     settings = {"sip": "127.0.0.1:0", "mrcp": "127.0.0.1:0", "rtp_ports": "42000-42999", **settings}
     own = tls.settings if tls else TlsSettings()
-    configuration = Configuration(server=ServerSettings(drain_s=drain_s), mrcp=MrcpSettings(**settings), tls=own)
+    times = ServerSettings(drain_s=drain_s, drain_notice_s=drain_notice_s)
+    configuration = Configuration(
+        server=times, mrcp=MrcpSettings(**settings), tls=own, limits=limits or LimitSettings()
+    )
     records: list[RecognitionRecord] = []
     shutdown = trio.Event()
     with trio.fail_after(LIMIT_S):
         async with open_scripted(lambda request, samples: "yes", delay_s=0.01) as scripted, open_scripts() as scripts:
             engine = recogniser or scripted
             make = partial(Channel, setting, engine, scripts, records.append, EVENT_QUEUE)
-            async with open_telephone(configuration, setting, make, shutdown, tls) as telephone:
+            async with open_telephone(configuration, setting, make, shutdown, tls, may_begin) as telephone:
                 assert telephone is not None
                 yield Running(telephone, shutdown, records)
                 shutdown.set()

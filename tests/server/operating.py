@@ -17,7 +17,7 @@ from h2b.access.store import ClientStore
 from h2b.access.tokens import OwnTokens
 from h2b.asr.base import Recogniser
 from h2b.asr.scripted import ScriptedRecogniser
-from h2b.config import Configuration, LimitSettings, ServerSettings, TlsSettings
+from h2b.config import Configuration, LimitSettings, ServerSettings, TelemetrySettings, TlsSettings
 from h2b.model.usage import UsageRecord
 from h2b.protocol.session import Setting
 from h2b.server.access import Access
@@ -67,12 +67,14 @@ async def a_server(
     tls: Tls | None = None,
     limits: Mapping[str, Any] | None = None,
     write_record: WriteRecord | None = None,
+    collector: str = "",
     **settings: Any,
 ) -> AsyncIterator[Server]:
     """Started, and shut down and drained when the block ends."""
     configuration = Configuration(
         server=ServerSettings(**{"websocket": "127.0.0.1:0", "http": "127.0.0.1:0", "drain_s": 1.0} | settings),
         limits=LimitSettings(**limits or {}),
+        telemetry=TelemetrySettings(endpoint=collector),
     )
     server = Server()
 

@@ -24,7 +24,10 @@ configure_log(LogSettings(format="json"))
 trio.run(
     lambda: run(
         Configuration(
-            server=ServerSettings(websocket="127.0.0.1:0", drain_s=float(sys.argv[2])), asr=AsrSettings(workers=1)
+            server=ServerSettings(
+                websocket="127.0.0.1:0", drain_s=float(sys.argv[2]), drain_notice_s=float(sys.argv[3])
+            ),
+            asr=AsrSettings(workers=1),
         ),
         tell,
         write_record=tell_record,

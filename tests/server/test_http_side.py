@@ -21,7 +21,7 @@ from h2b.asr.scripted import open_scripted
 from h2b.config import AsrSettings
 from h2b.protocol.session import Setting
 from h2b.server.http import MAXIMUM_FORM
-from h2b.server.metrics import Gauges, Metrics, grammar_label
+from h2b.server.metrics import CallStatistics, Gauges, Metrics, grammar_label
 from h2b.server.notify import keep_watchdog, notify, watchdog_s
 from h2b.server.operations import readiness
 
@@ -131,6 +131,24 @@ def test_what_the_pool_knows_is_shown() -> None:
     assert found["h2b_worker_deaths_total{}"] == 1
     assert found["h2b_decode_seconds_total{}"] / found["h2b_decoded_audio_seconds_total{}"] == 0.25
     assert found["h2b_usage_spool_records{}"] == 7
+
+
+def test_calls_are_counted_by_how_they_ended_and_name_no_caller() -> None:
+    without = samples(Metrics().text())
+    assert not [name for name in without if "call" in name or "rtp" in name]
+    calls = CallStatistics(
+        calls=2,
+        connections=1,
+        ended={"hung_up": 3, "session_expired": 0},
+        refused={503: 4},
+        packets={"received": 5, "lost": 6},
+    )
+    found = samples(Metrics(Gauges(calls=lambda: calls)).text())
+    assert (found["h2b_calls{}"], found["h2b_control_connections{}"]) == (2, 1)
+    assert found["h2b_calls_ended_total{how=hung_up}"] == 3
+    assert found["h2b_calls_ended_total{how=session_expired}"] == 0
+    assert found["h2b_call_refusals_total{status=503}"] == 4
+    assert found["h2b_rtp_packets_total{kind=lost}"] == 6
 
 
 @pytest.mark.parametrize(

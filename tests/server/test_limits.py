@@ -6,7 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from h2b.config import LimitSettings
-from h2b.server.limits import FOREVER, Allowance, Bucket, Handshakes, LimitExceeded, Shared, Tally
+from h2b.server.limits import (
+    BUSY,
+    FOREVER,
+    Allowance,
+    Bucket,
+    Digest,
+    Handshakes,
+    LimitExceeded,
+    Place,
+    Shared,
+    Tally,
+    Turns,
+    origin,
+    share,
+)
 
 
 def test_a_bucket_gives_its_capacity_at_once_and_then_its_rate():
@@ -26,6 +40,117 @@ def test_a_bucket_never_gives_more_than_its_capacity_and_its_rate(takes):
         now += pause
         given_away += amount if bucket.take(amount, now) else 0.0
         assert given_away <= 7.0 + 3.0 * now + 1e-6
+
+
+def test_who_takes_what_is_not_there_yet_is_told_how_long_to_wait():
+    bucket = Bucket(rate=2.0, capacity=3.0)
+    assert [bucket.wait(1, 10.0) for _ in range(5)] == [0.0, 0.0, 0.0, 0.5, 1.0]
+    assert bucket.wait(1, 11.0) == 0.5
+    assert bucket.wait(1, 1000.0) == 0.0
+
+
+@given(st.lists(st.tuples(st.floats(0, 2), st.floats(0.1, 3)), max_size=50))
+def test_who_waits_as_told_never_takes_more_than_the_capacity_and_the_rate(takes):
+    bucket, now, taken = Bucket(rate=3.0, capacity=7.0), 0.0, 0.0
+    for pause, amount in takes:
+        now += pause
+        now += bucket.wait(amount, now)
+        taken += amount
+        assert taken <= 7.0 + 3.0 * now + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("host", "whose"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:2:ffff::", "2001:db8:1:2::"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("fe80::1%eth0", "fe80::"),
+        ("not an address", "not an address"),
+    ],
+)
+def test_connections_are_counted_for_an_address_or_a_network(host: str, whose: str):
+    assert origin(host) == whose
+
+
+@pytest.mark.parametrize(
+    ("limit", "maximum", "found"), [(0, 1000, 750), (0, 1, 1), (0, 2, 2), (0, 3, 3), (0, 4, 3), (20, 1000, 20)]
+)
+def test_the_share_of_one_address_leaves_a_quarter_to_others(limit: int, maximum: int, found: int):
+    assert share(limit, maximum) == found
+
+
+def test_a_place_is_taken_once_and_left_once():
+    tally = Tally()
+    one, other = Place(tally, "a", 1), Place(tally, "a", 1)
+    assert one.take()
+    assert one.take()
+    assert not other.take()
+    other.leave()
+    assert tally.total == 1
+    one.leave()
+    one.leave()
+    assert tally.total == 0
+    assert other.take()
+
+
+def test_keys_take_turns():
+    turns = Turns()
+    for key, one in [("a", 1), ("a", 2), ("a", 3), ("b", 4), ("c", 5), ("b", 6)]:
+        turns.add(key, one)
+    assert len(turns) == 6
+    assert [turns.next() for _ in range(4)] == [("a", 1), ("b", 4), ("c", 5), ("a", 2)]
+    turns.add("c", 7)
+    assert [turns.next()[1] for _ in range(3)] == [6, 3, 7]
+    assert not turns
+    with pytest.raises(KeyError):
+        turns.next()
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=40))
+def test_nobody_waits_for_more_than_one_of_each_other_key(keys):
+    turns = Turns()
+    for number, key in enumerate(keys):
+        turns.add(key, number)
+    order = [turns.next() for _ in keys]
+    assert sorted(one for _, one in order) == list(range(len(keys)))
+    for key in set(keys):
+        mine = [one for whose, one in order if whose == key]
+        assert mine == sorted(mine)
+    first = [key for key, _ in order[: len(set(keys))]]
+    assert len(set(first)) == len(first)
+
+
+def test_what_happens_often_is_told_at_once_and_then_once_a_second_with_a_count():
+    digest = Digest()
+    assert digest.deadline == FOREVER
+    assert digest.add("401", "x", 10.0)
+    assert digest.deadline == 11.0
+    assert not digest.add("401", "y", 10.2)
+    assert not digest.add("401", "z", 10.9)
+    assert digest.add("429", "other", 10.9), "kinds do not hide one another"
+    assert digest.due(10.99) == []
+    assert digest.due(11.0) == [("z", 2)]
+    assert digest.due(11.9) == []
+    assert digest.deadline == 12.0
+    assert digest.due(12.0) == []
+    assert digest.deadline == FOREVER
+    assert digest.add("401", "again", 12.0)
+
+
+@given(st.lists(st.floats(0, 0.7), max_size=60))
+def test_nothing_is_told_twice_or_not_at_all(pauses):
+    digest, now, told, lines = Digest(), 0.0, 0, 0
+    for pause in pauses:
+        now += pause
+        for _, count in digest.due(now):
+            told, lines = told + count, lines + 1
+        if digest.add("kind", "item", now):
+            told, lines = told + 1, lines + 1
+    told += sum(count for _, count in digest.due(FOREVER))
+    assert told == len(pauses)
+    assert lines <= now + 1
 
 
 def test_a_tally_counts_each_key_and_all():
@@ -49,6 +174,16 @@ async def test_one_handshake_too_many_costs_the_slowest_its_place():
     with handshakes.place(scopes[1]), handshakes.place(scopes[2]):
         assert not scopes[1].cancel_called
     assert handshakes.driven_out == 1
+
+
+async def test_when_the_server_leaves_every_handshake_ends():
+    handshakes = Handshakes(2)
+    before, after = trio.CancelScope(), trio.CancelScope()
+    with handshakes.place(before):
+        handshakes.close()
+        assert before.cancel_called
+    with handshakes.place(after):
+        assert after.cancel_called
 
 
 def allowance(**settings) -> Allowance:
@@ -113,4 +248,11 @@ def test_sessions_of_a_tenant_are_counted_from_open_to_close():
     other.leave()
     other.leave()
     stranger.leave()
+    assert shared.sessions.total == 0
+
+
+def test_no_session_begins_while_none_may():
+    shared = Shared(LimitSettings(sessions_per_tenant=5))
+    busy = Allowance(shared, "acme", 0.0, lambda: False)
+    assert busy.may_open() == BUSY
     assert shared.sessions.total == 0

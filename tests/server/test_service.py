@@ -116,9 +116,11 @@ async def test_a_language_no_engine_has_is_refused_with_the_reason(setting: Sett
 
 
 @asynccontextmanager
-async def a_program(engine: str = "telling_engine:load", drain_s: float = 30.0) -> AsyncIterator[trio.Process]:
+async def a_program(
+    engine: str = "telling_engine:load", drain_s: float = 30.0, drain_notice_s: float = 0.0
+) -> AsyncIterator[trio.Process]:
     """`serving.py` as a process; its standard output is a pipe."""
-    command = [sys.executable, str(HERE / "serving.py"), engine, str(drain_s)]
+    command = [sys.executable, str(HERE / "serving.py"), engine, str(drain_s), str(drain_notice_s)]
     with trio.fail_after(LIMIT_S):
         process = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert process.stdout is not None
@@ -149,6 +151,7 @@ async def test_sigterm_lets_a_recognition_end_and_the_program_ends_well(pipe: Pa
             await client.websocket.send_message(UTTERANCE + silence(0.3))
             event = await client.expect("START-OF-INPUT", "RECOGNITION-COMPLETE")
             assert event["completion_cause"] == "Success"
+            await client.ask("CLOSE", "CLOSED")
             assert await client.closed_with() == 1001
         assert await the_line(process) == "billed result"
         assert await process.wait() == 0
@@ -157,13 +160,15 @@ async def test_sigterm_lets_a_recognition_end_and_the_program_ends_well(pipe: Pa
 async def test_a_second_signal_does_not_wait_and_still_bills(pipe: Path) -> None:
     async with a_program() as process:
         url = (await the_line(process)).removeprefix("ready websocket=")
-        async with a_client(url) as client, a_client(url) as idle:
+        async with a_client(url) as client, a_client(url) as idle, a_client(url) as outside:
             await client.begin(speech_language="fr")
             await client.websocket.send_message(UTTERANCE)
             worker = os.pidfd_open(await busy_process(pipe))
+            await idle.ask("OPEN", "OPENED")
             process.terminate()
-            assert await idle.closed_with() == 1001
+            assert await outside.closed_with() == 1001
             process.send_signal(signal.SIGINT)
+            assert await idle.closed_with() == 1001
             await client.expect("START-OF-INPUT")
             assert await client.closed_with() == 1001
         assert await the_line(process) == "billed disconnect"
@@ -172,6 +177,22 @@ async def test_a_second_signal_does_not_wait_and_still_bills(pipe: Path) -> None
     ended.register(worker, select.POLLIN)
     assert ended.poll(LIMIT_S * 1000)
     os.close(worker)
+
+
+async def test_a_second_signal_does_not_wait_for_balancers_either(pipe: Path) -> None:
+    async with a_program(drain_notice_s=3600) as process:
+        url = (await the_line(process)).removeprefix("ready websocket=")
+        async with a_client(url) as client:
+            await client.ask("OPEN", "OPENED")
+            process.terminate()
+            # Two signals that come at once are one.
+            assert process.stderr is not None
+            told = b""
+            while b'"leaving"' not in told:
+                told += await process.stderr.receive_some()
+            process.terminate()
+            assert await client.closed_with() == 1001
+        assert await process.wait() == 0
 
 
 async def test_a_signal_while_loading_ends_the_program(pipe: Path) -> None:

@@ -299,23 +299,43 @@ async def test_a_fault_of_ours_closes_with_1011_and_others_are_served(setting: S
 # The end
 
 
-async def test_draining_closes_idle_clients_and_lets_recognitions_end(setting: Setting) -> None:
-    recogniser = ScriptedRecogniser(["yes"])
-    async with a_server(setting, recogniser) as server, a_client(server.url) as idle, a_client(server.url) as busy:
-        await idle.ask("OPEN", "OPENED")
-        await busy.begin(speech_complete_timeout=300)
-        await busy.websocket.send_message(UTTERANCE + silence(1.0))
-        await busy.expect("START-OF-INPUT")
+async def test_draining_closes_clients_outside_a_session_and_lets_calls_end(setting: Setting) -> None:
+    recogniser = ScriptedRecogniser(["yes", "yes"])
+    async with a_server(setting, recogniser) as server, a_client(server.url) as none, a_client(server.url) as call:
+        await call.begin(speech_complete_timeout=300)
+        await call.websocket.send_message(UTTERANCE + silence(1.0))
+        await call.expect("START-OF-INPUT")
         server.shutdown.set()
-        assert await idle.closed_with() == 1001
+        assert await none.closed_with() == 1001
         with pytest.raises(OSError):
             await trio.open_tcp_stream(*server.address)
         recogniser.release()
-        event = await busy.expect("RECOGNITION-COMPLETE")
-        assert event["completion_cause"] == "Success"
-        assert await busy.closed_with() == 1001
+        assert (await call.expect("RECOGNITION-COMPLETE"))["completion_cause"] == "Success"
+        # The caller is still on the line: the next question is asked and answered.
+        await call.ask("GET-PARAMS", "DEFAULT-PARAMS")
+        await call.ask("RECOGNIZE", "RECOGNITION-IN-PROGRESS", "builtin:speech/boolean", speech_complete_timeout=300)
+        await call.websocket.send_message(UTTERANCE + silence(1.0))
+        await call.expect("START-OF-INPUT")
+        recogniser.release()
+        assert (await call.expect("RECOGNITION-COMPLETE"))["completion_cause"] == "Success"
+        await call.ask("CLOSE", "CLOSED")
+        assert await call.closed_with() == 1001
         await server.ended.wait()
-    assert [record.ended_by for record in server.records] == ["result"]
+    assert [record.ended_by for record in server.records] == ["result", "result"]
+
+
+async def test_until_balancers_had_time_to_notice_new_clients_are_taken(setting: Setting) -> None:
+    async with a_server(setting, drain_notice_s=1.5) as server:
+        server.shutdown.set()
+        await trio.testing.wait_all_tasks_blocked()
+        async with a_client(server.url) as late, a_client(server.url) as later:
+            await late.ask("OPEN", "OPENED")
+            assert await later.closed_with() == 1001
+            with pytest.raises(OSError):
+                await trio.open_tcp_stream(*server.address)
+            await late.ask("CLOSE", "CLOSED")
+            assert await late.closed_with() == 1001
+        await server.ended.wait()
 
 
 async def test_a_recognition_that_outlasts_the_drain_is_cut_off_and_billed(setting: Setting) -> None:

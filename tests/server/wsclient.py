@@ -71,8 +71,10 @@ class Client:
 
 
 @asynccontextmanager
-async def a_client(url: str, headers: list[tuple[bytes, bytes]] | None = None) -> AsyncIterator[Client]:
-    stream = await trio.open_tcp_stream(*address_of(url))
+async def a_client(
+    url: str, headers: list[tuple[bytes, bytes]] | None = None, local_address: str | None = None
+) -> AsyncIterator[Client]:
+    stream = await trio.open_tcp_stream(*address_of(url), local_address=local_address)
     # The library does not close the stream of a client whose server closed first.
     async with stream, background_tasks() as machinery:
         websocket = await wrap_client_stream(machinery, stream, "localhost", "/bots", extra_headers=headers)

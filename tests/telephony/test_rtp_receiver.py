@@ -519,6 +519,47 @@ def test_any_packets_at_all_leave_one_span_a_tick(packets: list[tuple[bytes, Add
     assert len(packets) <= counts.received + dropped <= len(packets) + counts.received
 
 
+class ByTheLongWay(RtpReceiver):
+    """Expects nothing: it looks at each packet as if it were the first."""
+
+    def _hear_next(self, datagram: bytes, now: float) -> bool:
+        return False
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0.0, 0.02, 0.02, 0.02, 0.04, 0.09, 0.3]),
+            st.sampled_from([1, 1, 1, 1, 1, 0, 2, -1, 200, 4000]),
+            st.sampled_from([0, 0, 0, 0, 0, 8, 13, 101]),
+            st.sampled_from([160, 160, 160, 160, 80, 161, 0, 4]),
+            st.sampled_from([7, 7, 7, 7, 8]),
+            st.sampled_from([CALLER, CALLER, CALLER, OTHER]),
+            st.booleans() | st.just(False),
+        ),
+        max_size=80,
+    )
+)
+def test_an_expected_packet_does_what_any_other_would(
+    steps: list[tuple[float, int, int, int, int, Address, bool]],
+) -> None:
+    quick, thorough = RtpReceiver(FORMATS, 0.0), ByTheLongWay(FORMATS, 0.0)
+    now, number = 0.0, 65_500
+    for wait, step, payload_type, size, ssrc, source, marker in steps:
+        now, number = now + wait, number + step
+        packet = Packet(payload_type, number & 0xFFFF, number * 160 & 0xFFFFFFFF, ssrc, bytes([number % 200]) * size)
+        for receiver in (quick, thorough):
+            receiver.receive(encode_packet(evolve(packet, marker=marker)), source, now)
+        while (span := quick.pop(now)) is not None:
+            assert span == thorough.pop(now)
+        assert quick.keys(now) == thorough.keys(now)
+        assert (quick.statistics, quick.source, quick.empty) == (
+            thorough.statistics,
+            thorough.source,
+            thorough.empty,
+        )
+
+
 def test_a_buffer_is_bounded_whatever_comes() -> None:
     chance = random.Random(3)
     buffer = PlayoutBuffer(PCMU, Depth())

@@ -275,6 +275,17 @@ def test_an_overloaded_server_sends_new_calls_elsewhere_and_keeps_the_others() -
     assert line.statuses() == [100, 200][1:]
 
 
+def test_a_server_that_will_leave_tells_balancers_before_callers() -> None:
+    line = Line()
+    line.server.leaving = True
+    line.say(request("OPTIONS", branch="z9hG4bK.o", call_id="ping"))
+    (refused,) = line.sent()
+    assert isinstance(refused, Response)
+    assert (refused.status, refused.headers.get("Retry-After")) == (503, "5")
+    line.say(request("INVITE", body=OFFER))
+    assert offered(line)
+
+
 def test_calls_and_transactions_have_bounds() -> None:
     line = Line(settings=SipSettings("192.0.2.1", maximum_calls=2, maximum_transactions=3))
     for number in range(4):

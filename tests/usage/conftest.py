@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -46,6 +47,10 @@ class Postgres:
 
     def stop(self) -> None:
         self.run("pg_ctl", "-w", "-m", "immediate", "stop")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process that all connections come from."""
+        os.kill(int((self.folder / "cluster" / "postmaster.pid").read_text().split()[0]), number)
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://tests@/{database}?host={self.folder}"

@@ -226,7 +226,25 @@ def test_a_list_of_one_stays_a_list_and_a_partial_match_partial() -> None:
     assert ITEM not in meant.value
 
 
+@pytest.mark.parametrize("flavour", Flavour)
+def test_a_value_with_a_member_called_input_is_no_input(flavour: Flavour) -> None:
+    value = {"input": "x", "interpretation": {"input": "y", "instance": "z"}, "nomatch": "", "noinput": ""}
+    reading = decode(encode(spoken(alternative("oui", value)), SUCCESS, flavour, InputMode.DTMF))
+    assert reading.mode is InputMode.DTMF
+    assert reading.result.asr_model == ("fr.basic" if flavour is Flavour.H2B else "")
+    assert reading.result.span == (SPOKEN if flavour is Flavour.H2B else None)
+    assert reading.result.best is not None
+    assert reading.result.best.interpretation is not None
+    assert reading.result.best.interpretation.value == value
+
+
 # Others' documents
+
+
+def test_the_mode_of_a_part_of_an_input_is_read() -> None:
+    parts = '<input>1 2<input mode="speech">one</input><input mode="dtmf">2</input></input>'
+    document = f"<result><interpretation><instance/>{parts}</interpretation></result>".encode()
+    assert decode(document).mode is InputMode.DTMF
 
 
 def test_a_document_of_the_standard_is_read() -> None:
