@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from parts import bench, commands, grammars, logs, metrics, mrcp, protocol, settings, shown, usage
+from parts import bench, commands, grammars, logs, metrics, mrcp, protocol, scaling, settings, shown, usage
 
 ROOT = Path(__file__).parent.parent
 
@@ -38,6 +38,7 @@ PARTS: Mapping[str, Callable[[str], str]] = {
     "usage-columns": usage.columns,
     "usage-questions": usage.questions,
     "bench": bench.tables,
+    "scaling": scaling.needs,
     "file": shown.file,
     "run": shown.run,
 }

@@ -36,7 +36,7 @@ from h2b.model.usage import RecognitionRecord, SessionRecord
 from h2b.protocol.effects import Bill, Decode, Effect, Listen, Send
 from h2b.server.metrics import grammar_label
 from h2b.wire.mrcptext import MrcpEvent, MrcpResponse
-from h2b.wire.vocabulary import JSON
+from h2b.wire.vocabulary import JSON, Notice
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -157,9 +157,9 @@ class Trace:
         match effect:
             case Send(event=Event(name=EventName.OPENED) | MrcpResponse()):
                 self._begin_session()
-            case Send(event=Event(name=EventName.START_OF_INPUT) | MrcpEvent(name="START-OF-INPUT")):
+            case Send(event=Event(name=EventName.START_OF_INPUT) | MrcpEvent(name=Notice.START_OF_INPUT)):
                 if self._recognition is not None:
-                    self._recognition.add_event("START-OF-INPUT")
+                    self._recognition.add_event(Notice.START_OF_INPUT.value)
             case Listen():
                 self._begin_recognition(effect)
             case Decode():

@@ -662,7 +662,7 @@ def test_who_waits_for_a_server_keeps_nobody_from_reading(registry: Registry, si
 async def a_server(setting: Setting, site: Site, recogniser: Recogniser, **settings: Any) -> AsyncIterator[str]:
     """Started, its URL given, and shut down when the block ends."""
     configuration = Configuration(
-        server=ServerSettings(websocket="127.0.0.1:0"),
+        server=ServerSettings(websocket="127.0.0.1:0", drain_s=1.0),
         grammars=GrammarSettings(fetch_hosts=(site.host,), fetch_private_networks=True, **settings),
     )
     shutdown = trio.Event()
