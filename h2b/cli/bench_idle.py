@@ -25,10 +25,10 @@ from attrs import define, field, frozen
 from h2b.cli.bench_load import MOST_CALLS, search_largest
 from h2b.cli.bench_mrcp import MRCP, TOLD, chunk_of, wire_option
 from h2b.cli.bench_progress import counted
-from h2b.cli.bench_recordings import calling_options, chunk_samples, languages_of, recordings_of
+from h2b.cli.bench_recordings import Calling, calling_options
 from h2b.cli.bench_result import conclude, json_option
 from h2b.cli.bench_scores import spread
-from h2b.cli.bench_server import Server, Usage, open_server
+from h2b.cli.bench_server import Server, Usage
 from h2b.cli.bench_streams import Heard, PacketLog, Stream, Streams, open_streams
 from h2b.cli.main import FAILED, Verb
 from h2b.model.errors import H2BError
@@ -167,16 +167,7 @@ class Trial:
 @click.option("--find", is_flag=True, help="Search the largest number of calls that passes.")
 @json_option
 def idle(
-    audio: tuple[Path, ...],
-    grammar: str | None,
-    manifest: Path | None,
-    languages: tuple[str, ...],
-    kinds: tuple[str, ...],
-    every: int,
-    url: str | None,
-    workers: int,
-    chunk_ms: int,
-    configuration_file: Path | None,
+    calling: Calling,
     wire: str,
     calls: int,
     waiting: bool,
@@ -184,24 +175,16 @@ def idle(
     find: bool,
     json_file: Path | None,
 ) -> int:
-    recordings = recordings_of(audio, grammar, manifest, languages, kinds, every)
-    chunk = chunk_of(wire, chunk_samples(chunk_ms))
+    chunk = chunk_of(wire, calling.chunk)
     plan = Plan(waiting=waiting, seconds=seconds, period_s=chunk / SAMPLE_RATE)
     raise_file_limit()
     log = PacketLog()
     trials: list[dict[str, Any]] = []
 
     async def measure() -> tuple[str, int | None]:
-        opened = open_server(
-            url,
-            languages=languages_of(recordings),
-            workers=workers,
-            configuration_file=configuration_file,
-            mrcp=wire == MRCP,
-            hear=log.feed,
-        )
-        async with opened as server, open_streams(wire, server, chunk, recordings[0]) as streams:
-            tells = bool(server.pid) and wire == MRCP and configuration_file is None
+        opened = calling.server(mrcp=wire == MRCP, hear=log.feed)
+        async with opened as server, open_streams(wire, server, chunk, calling.recordings[0]) as streams:
+            tells = bool(server.pid) and wire == MRCP and calling.configuration_file is None
 
             async def attempt(number: int) -> bool:
                 trial = await run_trial(plan, streams, server, number, log if tells else None)

@@ -16,11 +16,11 @@ import trio
 from h2b.cli.bench_caller import Dial, Recording, Turn, dial_websocket, on_the_line, take_turn
 from h2b.cli.bench_progress import counted
 from h2b.cli.bench_ready import read_waits, ready_since
-from h2b.cli.bench_recordings import calling_options, chunk_samples, languages_of, recordings_of
+from h2b.cli.bench_recordings import Calling, calling_options
 from h2b.cli.bench_result import conclude, json_option
 from h2b.cli.bench_scores import percentile, spread
-from h2b.cli.bench_server import open_server
 from h2b.cli.main import FAILED, Verb
+from h2b.model.formats import SAMPLE_RATE
 
 QUIET_S = (0.5, 1.5)
 """Before each recording, between these: so that its end falls anywhere in a chunk."""
@@ -53,36 +53,24 @@ CURVE = range(101)
 )
 @json_option
 def latency(
-    audio: tuple[Path, ...],
-    grammar: str | None,
-    manifest: Path | None,
-    languages: tuple[str, ...],
-    kinds: tuple[str, ...],
-    every: int,
-    url: str | None,
-    workers: int,
-    chunk_ms: int,
-    configuration_file: Path | None,
+    calling: Calling,
     calls: int,
     rounds: int,
     json_file: Path | None,
 ) -> int:
-    recordings = recordings_of(audio, grammar, manifest, languages, kinds, every)
-    what = [recording for _ in range(rounds) for recording in recordings]
-    chunk = chunk_samples(chunk_ms)
+    what = [recording for _ in range(rounds) for recording in calling.recordings]
 
     async def measure() -> dict[str, Any]:
-        spoken = languages_of(recordings)
-        async with open_server(url, languages=spoken, workers=workers, configuration_file=configuration_file) as server:
+        async with calling.server() as server:
             dial = partial(dial_websocket, server.url)
-            await warm_up(dial, recordings, chunk)
+            await warm_up(dial, calling.recordings, calling.chunk)
             before = await read_waits(server.http)
             with counted("calling", len(what)) as step:
-                turns, late_ms = await converse(dial, what, calls, chunk, step)
+                turns, late_ms = await converse(dial, what, calls, calling.chunk, step)
             ready = await ready_since(server.http, before)
             return {**account_of(turns, late_ms), "ready": ready, "server": server.told}
 
-    found = {"calls": calls, "chunk_ms": chunk_ms, **trio.run(measure)}
+    found = {"calls": calls, "chunk_ms": calling.chunk * 1000 // SAMPLE_RATE, **trio.run(measure)}
     conclude("latency", found, json_file)
     return 0 if found["groups"] else FAILED
 

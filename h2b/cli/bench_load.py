@@ -28,10 +28,10 @@ from h2b.cli.bench_latency import curve, slowest, warm_up
 from h2b.cli.bench_mrcp import MRCP, TOLD, chunk_of, dialling, wire_option
 from h2b.cli.bench_progress import counted
 from h2b.cli.bench_ready import read_waits, ready_since
-from h2b.cli.bench_recordings import calling_options, chunk_samples, languages_of, recordings_of
+from h2b.cli.bench_recordings import Calling, calling_options
 from h2b.cli.bench_result import conclude, json_option
 from h2b.cli.bench_scores import spread
-from h2b.cli.bench_server import Server, Usage, open_server
+from h2b.cli.bench_server import Server, Usage
 from h2b.cli.main import FAILED, Verb
 from h2b.model.causes import CompletionCause
 from h2b.model.errors import H2BError
@@ -173,16 +173,7 @@ class Trial:
 @click.option("--find", is_flag=True, help="Search the largest number of calls that passes.")
 @json_option
 def load(
-    audio: tuple[Path, ...],
-    grammar: str | None,
-    manifest: Path | None,
-    languages: tuple[str, ...],
-    kinds: tuple[str, ...],
-    every: int,
-    url: str | None,
-    workers: int,
-    chunk_ms: int,
-    configuration_file: Path | None,
+    calling: Calling,
     wire: str,
     calls: int,
     json_file: Path | None,
@@ -190,22 +181,14 @@ def load(
     duty: float,
     seconds: float,
 ) -> int:
-    recordings = recordings_of(audio, grammar, manifest, languages, kinds, every)
     raise_file_limit()
     trials: list[dict[str, Any]] = []
-    chunk = chunk_of(wire, chunk_samples(chunk_ms))
+    chunk = chunk_of(wire, calling.chunk)
 
     async def measure() -> tuple[str, int | None]:
-        opened = open_server(
-            url,
-            languages=languages_of(recordings),
-            workers=workers,
-            configuration_file=configuration_file,
-            mrcp=wire == MRCP,
-        )
-        async with opened as server, dialling(wire, server) as dial:
-            await warm_up(dial, recordings, chunk)
-            plan = Plan(dial=dial, recordings=recordings, chunk=chunk, duty=duty, seconds=seconds)
+        async with calling.server(mrcp=wire == MRCP) as server, dialling(wire, server) as dial:
+            await warm_up(dial, calling.recordings, chunk)
+            plan = Plan(dial=dial, recordings=calling.recordings, chunk=chunk, duty=duty, seconds=seconds)
 
             async def attempt(number: int) -> bool:
                 before = await read_waits(server.http)

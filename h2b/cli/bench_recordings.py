@@ -4,22 +4,24 @@ Owns these options. Must not know calls.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import wraps
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
+from attrs import frozen
 
 from h2b.audio.files import read_audio
 from h2b.cli.bench_caller import Recording, pauses_of
 from h2b.cli.bench_manifest import GRAMMAR_OF_KIND, Row, chosen, read_manifest
+from h2b.cli.bench_server import Hear, Server, open_server
 from h2b.cli.demo import GRAMMAR, LANGUAGE, RECORDING
 from h2b.cli.terminal import configuration_option
 from h2b.grammar.registry import primary_subtag
 from h2b.model.errors import H2BError
 from h2b.model.formats import milliseconds_to_samples
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
     click.argument("audio", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False)),
@@ -58,11 +60,59 @@ _OPTIONS = (
 )
 
 
-def calling_options(command: Command) -> Command:
-    """Adds the options: what is said, which server hears it, and in what chunks."""
+@frozen(kw_only=True)
+class Calling:
+    """What the options say: who calls, which server hears them, and in what chunks."""
+
+    recordings: Sequence[Recording]
+    chunk: int
+    """Samples sent at a time."""
+    url: str | None
+    """Of a server that is there; None for one of its own."""
+    workers: int
+    configuration_file: Path | None
+
+    def server(self, *, mrcp: bool = False, hear: Hear | None = None) -> AbstractAsyncContextManager[Server]:
+        """The server to call; see `open_server`."""
+        return open_server(
+            self.url,
+            languages=tuple(dict.fromkeys(primary_subtag(recording.language) for recording in self.recordings)),
+            workers=self.workers,
+            configuration_file=self.configuration_file,
+            mrcp=mrcp,
+            hear=hear,
+        )
+
+
+def calling_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Adds the options, and gives the command what they say as `calling`."""
+
+    @wraps(command)
+    def called(
+        audio: Sequence[Path],
+        grammar: str | None,
+        manifest: Path | None,
+        languages: Sequence[str],
+        kinds: Sequence[str],
+        every: int,
+        url: str | None,
+        workers: int,
+        chunk_ms: int,
+        configuration_file: Path | None,
+        **others: Any,
+    ) -> int:
+        calling = Calling(
+            recordings=recordings_of(audio, grammar, manifest, languages, kinds, every),
+            chunk=milliseconds_to_samples(chunk_ms),
+            url=url,
+            workers=workers,
+            configuration_file=configuration_file,
+        )
+        return command(calling=calling, **others)
+
     for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+        called = option(called)
+    return called
 
 
 def recordings_of(
@@ -94,15 +144,6 @@ def recordings_of(
     if not spoken:
         raise H2BError("nobody speaks in these recordings, or there are none")
     return spoken
-
-
-def languages_of(recordings: Sequence[Recording]) -> tuple[str, ...]:
-    """Primary subtags, each once."""
-    return tuple(dict.fromkeys(primary_subtag(recording.language) for recording in recordings))
-
-
-def chunk_samples(chunk_ms: int) -> int:
-    return milliseconds_to_samples(chunk_ms)
 
 
 def _of_row(row: Row) -> Recording:

@@ -16,7 +16,7 @@ from attrs import define, field
 from trio_websocket import ConnectionRejected
 
 from h2b.asr.scripted import open_scripted
-from h2b.cli import bench_latency, bench_load, bench_mrcp, client
+from h2b.cli import bench_latency, bench_load, bench_mrcp, bench_recordings, client
 from h2b.cli.bench_caller import (
     SILENCE_S,
     Caller,
@@ -304,9 +304,9 @@ def answering(monkeypatch, **of_listener) -> None:
 
     for module in (bench_latency, bench_mrcp):
         monkeypatch.setattr(module, "dial_websocket", lambda url: dialling(**of_listener)())
+    monkeypatch.setattr(bench_recordings, "recordings_of", lambda *options: [ANSWER])
+    monkeypatch.setattr(bench_recordings, "open_server", nobody)
     for module in (bench_latency, bench_load):
-        monkeypatch.setattr(module, "recordings_of", lambda *options: [ANSWER])
-        monkeypatch.setattr(module, "open_server", nobody)
         monkeypatch.setattr(module, "trio", type("Trio", (), {**vars(trio), "run": staticmethod(run_at_once)}))
 
 
