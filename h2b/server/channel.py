@@ -226,14 +226,8 @@ class Channel:
         self._draining = True
         self._perform([])
 
-    def release(self) -> None:
-        """A client whose wire has no CLOSE ended its call in order: bill it as that."""
-        if isinstance(self._session, Recognizer) and not self._over:
-            self._over = True
-            self._perform(self._session.close(trio.current_time()))
-
     def leave(self) -> None:
-        """The client left in order, on a wire that says so elsewhere: billed as that. Safe to call again."""
+        """A client whose wire has no CLOSE ended its call in order: bill it as that. Safe to call again."""
         self._over = True
         if isinstance(self._session, Recognizer):
             self._perform(self._session.close(trio.current_time()))
