@@ -56,7 +56,7 @@ class SqliteStore:
             self._connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
         try:
             with _told(path):
-                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._write_ahead()
                 self._connection.execute("PRAGMA synchronous = FULL")
                 self._migrate()
         except BaseException:
@@ -135,6 +135,23 @@ class SqliteStore:
         return int(found[0]) if found else 0
 
     # The file
+
+    def _write_ahead(self) -> None:
+        """Turn the write-ahead log on: the one statement with which SQLite does not wait for others by itself.
+
+        The first process of a new file changes the file's header, and one that asks meanwhile is refused at once,
+        whatever the connection's timeout. A transaction does wait, so an empty one is our place in the queue.
+        """
+        give_up_at = time.monotonic() + BUSY_S
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up_at:
+                    raise
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("ROLLBACK")
 
     def _migrate(self) -> None:
         if not missing("sqlite", self._version(), str(self.path)):

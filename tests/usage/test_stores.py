@@ -200,6 +200,18 @@ def test_a_file_that_is_locked_is_unavailable_until_it_is_not(path: Path, monkey
     store.close()
 
 
+def test_a_new_file_that_another_process_prepares_is_waited_for(path: Path) -> None:
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    done = threading.Timer(0.1, other.execute, ["ROLLBACK"])
+    done.start()
+    store = SqliteStore(path)
+    done.join()
+    store.add([a_row()])
+    store.close()
+    other.close()
+
+
 def test_a_full_disk_is_unavailable_until_it_is_not(path: Path) -> None:
     store = SqliteStore(path)
     (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
