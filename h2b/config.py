@@ -132,6 +132,8 @@ class MrcpSettings:
     """Address for the MRCP control channel over TLS, with the certificate of [tls]; empty for none."""
     advertised_address: str = ""
     """Address of this server that clients reach: the outer one behind NAT or in a container. Empty for `sip`'s own."""
+    clients_behind_nat: bool = False
+    """Whether clients may name a Contact that nobody reaches: over UDP, BYE then goes where their packets come from."""
     rtp_ports: str = field(default="20000-20999", metadata={"check": lambda text: parse_ports(text)})
     """UDP ports for sound: each call takes an even one and leaves the odd one after it free."""
     srtp: str = _setting("off", choices=("off", "allowed", "required"))

@@ -228,7 +228,11 @@ class _Serving:
         board = Switchboard(call_settings, self.setting, self.open_channel, control, media, tasks)
         port = sockets.datagrams.getsockname()[1]
         sip_settings = SipSettings(
-            host=own, port=port, tls_port=_port(sockets.sip_tls) or 5061, maximum_calls=settings.maximum_calls
+            host=own,
+            port=port,
+            tls_port=_port(sockets.sip_tls) or 5061,
+            clients_behind_nat=settings.clients_behind_nat,
+            maximum_calls=settings.maximum_calls,
         )
         able = capabilities(
             AnswerSettings(

@@ -51,6 +51,16 @@ async def test_a_client_that_never_connects_is_hung_up_on(setting: Setting) -> N
         await until(lambda: server.idle)
 
 
+async def test_a_client_behind_nat_is_hung_up_on_where_its_packets_come_from(setting: Setting) -> None:
+    async with (
+        a_server(setting, connect_s=0.2, clients_behind_nat=True) as server,
+        a_phone(server.sip) as phone,
+    ):
+        phone.client.settings = evolve(phone.client.settings, host="192.0.2.99")
+        call = await phone.dial(connect=False)
+        assert await call.ended() is EndReason.HUNG_UP
+
+
 async def test_a_client_that_is_connected_and_quiet_stays(setting: Setting) -> None:
     async with a_server(setting, connect_s=0.1) as server, a_phone(server.sip) as phone:
         quiet = await phone.dial()
