@@ -83,7 +83,8 @@ class CallSettings:
     """Empty for the address the client reaches us at."""
     control_port: int
     tls_port: int = 0
-    fingerprint: str = ""
+    fingerprint: Callable[[], str] = lambda: ""
+    """Of our certificate at the moment, for SDP; empty without TLS."""
     flavour: Flavour = Flavour.RFC
     connect_s: float = 10.0
     allow: tuple[IPv4Network | IPv6Network, ...] = ()
@@ -285,7 +286,7 @@ class Switchboard:
             channel=call.token,
             control_port=settings.control_port,
             tls_port=settings.tls_port,
-            fingerprint=settings.fingerprint,
+            fingerprint=settings.fingerprint(),
             session_id=call.description_id,
             version=call.version,
             reuse_connection=self._control.connected_from(call.hosts),

@@ -14,7 +14,6 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
-from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -126,8 +125,7 @@ async def open_telephone(
         sockets = await _listen(settings, opened)
         closing = trio.Event()
         async with trio.open_nursery() as nursery:
-            context = tls.context if tls is not None else None
-            serving = _Serving(configuration, setting, open_channel, sockets, context, closing, may_begin)
+            serving = _Serving(configuration, setting, open_channel, sockets, tls, closing, may_begin)
             try:
                 telephone = await nursery.start(serving.run)
                 nursery.start_soon(_drain, telephone, shutdown, configuration.server, closing)
@@ -178,7 +176,7 @@ class _Serving:
     setting: Setting
     open_channel: Callable[[Recognizer], Channel]
     sockets: _Sockets
-    tls: ssl.SSLContext | None
+    tls: Tls | None
     closing: trio.Event
     may_begin: Callable[[], bool]
 
@@ -187,7 +185,7 @@ class _Serving:
         with trio.CancelScope(shield=True):
             async with background_tasks() as tasks:
                 telephone = self._assemble(tasks)
-                sockets, context = self.sockets, self.tls
+                sockets, context = self.sockets, self.tls.context if self.tls is not None else None
                 tasks.start_soon(telephone.media.run)
                 tasks.start_soon(telephone.control.run, sockets.mrcp, _encrypted(sockets.mrcp_tls, context))
                 tasks.start_soon(telephone.endpoint.run, sockets.sip, _encrypted(sockets.sip_tls, context))
@@ -215,7 +213,7 @@ class _Serving:
             advertised_address=settings.advertised_address or ("" if _is_any(host) else own),
             control_port=_port(sockets.mrcp),
             tls_port=_port(sockets.mrcp_tls),
-            fingerprint=_fingerprint(self.configuration.tls.certificate) if sockets.mrcp_tls else "",
+            fingerprint=lambda: self.tls.fingerprint if self.tls is not None else "",
             flavour=FLAVOURS[settings.result],
             connect_s=settings.connect_s,
             allow=allow,
@@ -338,15 +336,6 @@ def _reachable(host: str) -> str:
     except ValueError:
         return socket.gethostbyname(host)
     return host
-
-
-def _fingerprint(certificate: str) -> str:
-    """Of the first certificate of a file, as RFC 4572 writes it."""
-    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
-    text = Path(certificate).read_text(encoding="ascii", errors="replace")
-    first = begin + text.partition(begin)[2].partition(end)[0] + end
-    digest = sha256(ssl.PEM_cert_to_DER_cert(first)).hexdigest().upper()
-    return "sha-256 " + ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
 
 
 def _written(host: str, port: int) -> str:

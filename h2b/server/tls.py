@@ -4,9 +4,11 @@ Owns the files' errors. Must not know what is served.
 """
 
 import ssl
+from hashlib import sha256
+from pathlib import Path
 
 import structlog
-from attrs import frozen
+from attrs import define
 
 from h2b.config import TlsSettings
 from h2b.model.errors import ConfigurationError
@@ -14,19 +16,23 @@ from h2b.model.errors import ConfigurationError
 _log = structlog.get_logger("h2b.server.tls")
 
 
-@frozen
+@define
 class Tls:
     """A certificate in use. Connections that are open keep the one they began with."""
 
     settings: TlsSettings
     context: ssl.SSLContext
+    fingerprint: str
+    """Of the certificate new connections get, as SDP tells it: `sha-256 AB:CD:…` (RFC 4572)."""
 
     def reload(self) -> bool:
         """Read the files again. False when they are wrong: what was read before serves on, and the log says why."""
         try:
             # Elsewhere first: a certificate without its key would leave the context in use with neither.
-            open_tls(self.settings)
+            tried = open_tls(self.settings)
+            assert tried is not None
             self.context.load_cert_chain(self.settings.certificate, self.settings.key)
+            self.fingerprint = tried.fingerprint
         except (ConfigurationError, OSError) as error:
             _log.error("certificate_refused", reason=str(error))
             return False
@@ -50,4 +56,13 @@ def open_tls(settings: TlsSettings) -> Tls | None:
     except OSError as error:
         named = f"{settings.certificate}, {settings.key}"
         raise ConfigurationError(f"[tls]: {error.strerror or error}", named) from error
-    return Tls(settings, context)
+    return Tls(settings, context, _fingerprint(settings.certificate))
+
+
+def _fingerprint(certificate: str) -> str:
+    """Of the first certificate of a file."""
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    text = Path(certificate).read_text(encoding="ascii", errors="replace")
+    first = begin + text.partition(begin)[2].partition(end)[0] + end
+    digest = sha256(ssl.PEM_cert_to_DER_cert(first)).hexdigest().upper()
+    return "sha-256 " + ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))

@@ -1,6 +1,7 @@
 """Calls of MRCPv2: how they change, how they end, and that nothing is left of them."""
 
 import pkgutil
+import shutil
 import signal
 import socket
 import ssl
@@ -17,7 +18,7 @@ import trio
 import trustme
 from attrs import evolve
 from mrcpclient import Call, Phone, a_phone, until
-from mrcpserver import LIMIT_S, a_server, open_files
+from mrcpserver import LIMIT_S, Running, a_server, open_files
 
 from h2b.asr.scripted import ScriptedRecogniser
 from h2b.config import Configuration, MrcpSettings, ServerSettings, TlsSettings
@@ -563,28 +564,47 @@ async def test_sip_and_the_control_channel_over_tls(
         await until(lambda: server.idle)
 
 
-async def test_the_answer_has_the_fingerprint_of_the_certificate(
-    setting: Setting, certificates: tuple[TlsSettings, ssl.SSLContext]
+def fingerprint_of(certificate: Path) -> str:
+    octets = ssl.PEM_cert_to_DER_cert(certificate.read_text(encoding="ascii"))
+    return f"sha-256 {sha256(octets).hexdigest().upper()}"
+
+
+async def told_fingerprint(server: Running, phone: Phone) -> str:
+    """The one in the answer to a call, without its colons."""
+    name, effects = phone.client.call(
+        f"sip:h2b@{server.sip}",
+        phone.server,
+        write_sdp(make_offer(OfferSettings("127.0.0.1", 4000, tls=True))),
+        trio.current_time(),
+    )
+    phone.perform(effects)
+    news = await phone.news(name)
+    assert isinstance(news, CallAnswered)
+    told = parse_sdp(news.answer).media[0].attributes.get("fingerprint")
+    assert told is not None
+    return told.replace(":", "")
+
+
+async def test_the_answer_has_the_fingerprint_of_the_certificate_in_use(
+    setting: Setting, certificates: tuple[TlsSettings, ssl.SSLContext], tmp_path: Path
 ) -> None:
-    settings, _ = certificates
-    octets = Path(settings.certificate).read_text(encoding="ascii")
-    digest = sha256(ssl.PEM_cert_to_DER_cert(octets)).hexdigest().upper()
-    async with (
-        a_server(setting, tls=open_tls(settings), mrcp_tls="127.0.0.1:0") as server,
-        a_phone(server.sip) as phone,
-    ):
-        name, effects = phone.client.call(
-            f"sip:h2b@{server.sip}",
-            phone.server,
-            write_sdp(make_offer(OfferSettings("127.0.0.1", 4000, tls=True))),
-            trio.current_time(),
-        )
-        phone.perform(effects)
-        news = await phone.news(name)
-        assert isinstance(news, CallAnswered)
-        told = parse_sdp(news.answer).media[0].attributes.get("fingerprint")
-        assert told is not None
-        assert told.replace(":", "") == f"sha-256 {digest}"
+    first, _ = certificates
+    used = TlsSettings(certificate=str(tmp_path / "certificate.pem"), key=str(tmp_path / "key.pem"))
+    certificate, key = Path(used.certificate), Path(used.key)
+    shutil.copy(first.certificate, certificate)
+    shutil.copy(first.key, key)
+    tls = open_tls(used)
+    assert tls is not None
+    async with a_server(setting, tls=tls, mrcp_tls="127.0.0.1:0") as server, a_phone(server.sip) as phone:
+        before = fingerprint_of(certificate)
+        assert await told_fingerprint(server, phone) == before
+        renewed = trustme.CA().issue_cert("127.0.0.1")
+        renewed.cert_chain_pems[0].write_to_path(str(certificate))
+        assert not tls.reload()
+        assert await told_fingerprint(server, phone) == before
+        renewed.private_key_pem.write_to_path(str(key))
+        assert tls.reload()
+        assert await told_fingerprint(server, phone) == fingerprint_of(certificate) != before
 
 
 async def test_tls_without_a_certificate_is_refused(setting: Setting) -> None:
