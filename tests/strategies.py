@@ -124,14 +124,15 @@ def interpretations(complete: bool) -> st.SearchStrategy[Interpretation]:
 
 
 def results(cause: CompletionCause) -> st.SearchStrategy[Result]:
-    """A result as this cause leaves it: with speech and its span, or with neither."""
+    """A result as this cause leaves it: with words and their span, a span without words, or with neither."""
     alternative = st.builds(
         Alternative,
-        hypothesis=st.builds(Hypothesis, transcript=texts(), confidence=fractions()),
+        hypothesis=st.builds(Hypothesis, transcript=texts().filter(bool), confidence=fractions()),
         interpretation=st.none() | interpretations(complete=cause not in PARTIAL),
         grammar_uri=texts(),
     )
-    silent = st.builds(Result, asr_model=texts(), version=texts(), n_best=st.booleans())
+    nobody = st.none() | spans()
+    silent = st.builds(Result, span=nobody, asr_model=texts(), version=texts(), n_best=st.booleans())
     one = st.builds(Result, alternatives=st.tuples(alternative), span=spans(), asr_model=texts(), version=texts())
     several = st.builds(
         Result,

@@ -89,7 +89,7 @@ CAUSES: Mapping[CompletionCause, tuple[str, str, str]] = {
     CompletionCause.GRAMMAR_LOAD_FAILURE: ("METHOD-FAILED", "-", "There is no grammar or alias of that name."),
     CompletionCause.ERROR: (
         "RECOGNITION-COMPLETE",
-        NOTHING,
+        "`asr` or null; `nlu` is null",
         "The recogniser failed or was overloaded, or audio came faster than it could follow. The session goes on: "
         "RECOGNIZE again.",
     ),

@@ -125,8 +125,15 @@ def event_of(error: ClientError) -> EventName:
     return next(event for kind, event in EVENT_OF_ERROR if isinstance(error, kind))
 
 
+LONGEST_HINTED = 100
+"""Characters of a name that another one is looked for."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """` (nearest: 'x')` for the known name most like `name`, or an empty string."""
+    if len(name) > LONGEST_HINTED:
+        # No slip of the pen, and to compare it takes time that all calls wait for.
+        return ""
     close = get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" (nearest: '{close[0]}')" if close else ""
 

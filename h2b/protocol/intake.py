@@ -29,7 +29,10 @@ class Intake:
         self._format = audio_format
         self._settings = settings
         self._vad = VoiceActivity()
-        self._odd_bytes = 0
+        self._odd_octets = 0
+        """Octets of a sample whose rest is still to come."""
+        self._cut_off = 0
+        """Octets still to drop: the rest of the sample that the start of the recognition cut in two."""
         self._framer: Framer | None = None
         self._endpointer = Endpointer(settings)
         self._frames: deque[Frame] = deque()
@@ -40,6 +43,7 @@ class Intake:
     def start(self, now: float) -> None:
         """A recognition begins: position zero is here."""
         self._framer = Framer(self._format)
+        self._cut_off = -self._odd_octets % self._format.bytes_per_sample
         self._frames.clear()
         self._endpointer = Endpointer(self._settings)
         self._arrived_at = now
@@ -57,15 +61,14 @@ class Intake:
 
     def receive(self, chunk: bytes, now: float) -> None:
         """Bytes from the client, cut anywhere. Raises OverflowError when too much is being held back."""
-        width = self._format.bytes_per_sample
+        # Counted whatever becomes of them: samples stay whole over the recognitions of a session.
+        self._odd_octets = (self._odd_octets + len(chunk)) % self._format.bytes_per_sample
         if self._framer is None:
-            self._odd_bytes = (self._odd_bytes + len(chunk)) % width
             return
-        if self._odd_bytes:
-            # The sample cut in two by the start of the recognition is dropped whole.
-            missing = width - self._odd_bytes
-            self._odd_bytes = 0 if len(chunk) >= missing else self._odd_bytes + len(chunk)
-            chunk = chunk[missing:]
+        if self._cut_off:
+            dropped = min(self._cut_off, len(chunk))
+            self._cut_off -= dropped
+            chunk = chunk[dropped:]
         if len(self._frames) > MAXIMUM_HELD_FRAMES:
             raise OverflowError
         self._frames.extend(self._framer.feed(chunk))

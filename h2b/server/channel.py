@@ -165,6 +165,8 @@ class Channel:
 
     async def read_ahead(self, command: Command | MrcpRequest) -> None:
         """Read a grammar that a client sends in a thread, where it may take its time: `receive` then finds it read."""
+        if self._over:
+            return
         await self._compile(command)
         sent = inline_grammars(command) if isinstance(command, MrcpRequest) else [command]
         for each in sent:

@@ -280,7 +280,8 @@ class Allowance:
     def overdue(self) -> LimitExceeded:
         """What to say when the deadline has passed."""
         settings = self.shared.settings
-        if self._session_began + settings.session_s <= self._heard_at + settings.idle_s or not settings.idle_s:
+        idle_since = self._heard_at + settings.idle_s if settings.idle_s else FOREVER
+        if settings.session_s and self._session_began + settings.session_s <= idle_since:
             return LimitExceeded(f"the session is longer than {settings.session_s:g} s")
         return LimitExceeded(f"nothing was sent for {settings.idle_s:g} s")
 
@@ -317,6 +318,7 @@ class Allowance:
     def leave(self) -> None:
         """No session any more. Safe to call again."""
         self._session_began = FOREVER
+        self._bytes_per_second = LINEAR_BYTES_PER_SECOND
         if self._in_session:
             self._in_session = False
             self.shared.sessions.remove(self.tenant)

@@ -227,8 +227,11 @@ def _client_error(rejection: Rejection, command: str) -> ClientError:
 
 def _body_of(result: Result) -> Body:
     if result.best is None:
+        # Clients look at the words of every end but that of nobody's speech.
+        span = result.span
+        heard = Heard(transcript="", confidence=0.0, start_ms=span.start_ms, end_ms=span.end_ms) if span else None
         return Body(
-            heard=None,
+            heard=heard,
             meant=None,
             grammar_uri="",
             asr_model=result.asr_model,
@@ -272,7 +275,9 @@ def _result_of(body: Body | None, cause: CompletionCause | None) -> Result:
         return Result()
     complete = cause not in _PARTIAL
     alternatives = [
-        _alternative_of(entry, entry.heard, complete) for entry in (body, *(body.others or ())) if entry.heard
+        _alternative_of(entry, entry.heard, complete)
+        for entry in (body, *(body.others or ()))
+        if entry.heard and (entry.heard.transcript or entry.meant)
     ]
     return Result(
         alternatives=tuple(alternatives),

@@ -32,6 +32,8 @@ from h2b.wire.vocabulary import JSON, Key
 
 MAXIMUM_GRAMMARS = 16
 """Grammars of one RECOGNIZE: each costs search, and grammars worth mixing are few."""
+MAXIMUM_URI_LIST = 100_000
+"""Characters of their list: as many URIs as may be given, each of the longest, fill less."""
 MAXIMUM_ALIAS = 200
 """Characters of an alias."""
 CONFIDENCE_DIGITS = 6
@@ -190,6 +192,8 @@ def _optional_cause(raw: Any) -> CompletionCause | None:
 
 def _grammars(body: str) -> tuple[str, ...]:
     """The lines of a `text/uri-list` (RFC 2483 section 5), without blank lines and comments."""
+    if len(body) > MAXIMUM_URI_LIST:
+        raise Unexpected(len(body), f"at most {MAXIMUM_URI_LIST} characters")
     lines = (line.strip(" \t") for line in re.split(r"\r?\n", body))
     uris = tuple(line for line in lines if line and not line.startswith("#"))
     if not uris:

@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from attrs import frozen
 
@@ -36,6 +36,21 @@ class _Flaw:
 
     got: str
     expected: str
+
+
+class _Place(NamedTuple):
+    """Where a value stands. Written out when something is wrong there: a long key is in the path of all below it."""
+
+    within: "_Place | None"
+    name: str | int
+
+    def __str__(self) -> str:
+        parts: list[str] = []
+        place: _Place | None = self
+        while place is not None:
+            parts.append(f"[{place.name}]" if isinstance(place.name, int) else f".{place.name}")
+            place = place.within
+        return "".join(reversed(parts)).removeprefix(".")
 
 
 def read_object(text: str) -> dict[str, Any]:
@@ -75,38 +90,39 @@ def refuse_flaws(message: Mapping[str, Any]) -> None:
         MalformedMessage: the first doubtful one, with its path; `request_id` is left to the caller.
     """
     count = 0
-    for path, value, depth in _walk(message):
+    for place, value, depth in _walk(message):
         count += len(value) if isinstance(value, dict | list) else 0
         if count > MAXIMUM_VALUES:
             raise MalformedMessage(f"message: got more than {MAXIMUM_VALUES} values, expected fewer")
         if depth > MAXIMUM_DEPTH:
             raise MalformedMessage(_too_deep())
         if isinstance(value, _Flaw):
-            _refuse(path, value.got, value.expected)
+            _refuse(place, value.got, value.expected)
         if isinstance(value, str) and _UNSENDABLE.search(value):
-            _refuse(path, shorten(value), "text without NUL or lone surrogates")
+            _refuse(place, shorten(value), "text without NUL or lone surrogates")
 
 
-def _walk(message: Mapping[str, Any]) -> Iterator[tuple[str, Any, int]]:
-    """Each key and value with its path and depth, in the order of the text; iterative, as depth is the client's."""
-    pending: list[tuple[str, Any, int]] = [("", message, 0)]
+def _walk(message: Mapping[str, Any]) -> Iterator[tuple[_Place | None, Any, int]]:
+    """Each key and value with its place and depth, in the order of the text; iterative, as depth is the client's."""
+    pending: list[tuple[_Place | None, Any, int]] = [(None, message, 0)]
     while pending:
-        path, value, depth = pending.pop()
-        yield path, value, depth
+        place, value, depth = pending.pop()
+        yield place, value, depth
         if depth > MAXIMUM_DEPTH:
             return
         if isinstance(value, dict):
             for key in value:
-                yield f"{path}.{key}" if path else key, key, depth
-            inside = [(f"{path}.{key}" if path else key, each, depth + 1) for key, each in value.items()]
+                yield _Place(place, key), key, depth
+            inside = [(_Place(place, key), each, depth + 1) for key, each in value.items()]
         elif isinstance(value, list):
-            inside = [(f"{path}[{index}]", each, depth + 1) for index, each in enumerate(value)]
+            inside = [(_Place(place, index), each, depth + 1) for index, each in enumerate(value)]
         else:
             continue
         pending += reversed(inside)
 
 
-def _refuse(path: str, got: str, expected: str) -> NoReturn:
+def _refuse(place: _Place | None, got: str, expected: str) -> NoReturn:
+    path = str(place or "message")
     where = path if path.isprintable() and 0 < len(path) <= 80 else shorten(path)
     raise MalformedMessage(f"{where}: got {got}, expected {expected}")
 

@@ -2,12 +2,14 @@
 
 from itertools import count
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from h2b.audio.endpoint import EndpointSettings
 from h2b.model.causes import CompletionCause
-from h2b.model.formats import AudioFormat
+from h2b.model.formats import FRAME_SAMPLES, AudioFormat
 from h2b.model.messages import (
     Close,
     Command,
@@ -21,6 +23,7 @@ from h2b.model.messages import (
 )
 from h2b.model.names import EventName
 from h2b.model.usage import RecognitionRecord, SessionAttributes
+from h2b.protocol.intake import Intake
 from h2b.protocol.session import ALLOWED, State
 from tests.protocol.line import Line, silence, voice, words
 
@@ -219,6 +222,37 @@ def test_odd_bytes_before_recognize_do_not_shift_the_samples() -> None:
     line.perform(line.session.receive_audio(b"\x00", line.now))
     line.stream(silence(1) + voice(1) + silence(2))
     assert line.completion.cause is CompletionCause.SUCCESS
+
+
+def test_recognitions_that_end_within_a_sample_do_not_shift_those_of_the_next() -> None:
+    line = Line()
+    line.open()
+    audio, odd = (silence(1) + voice(1) + silence(2)) * 3, 321
+    for at in range(0, len(audio), odd):
+        if line.session.state is State.IDLE:
+            line.recognize()
+        line.now += odd / 16000
+        line.perform(line.session.receive_audio(audio[at : at + odd], line.now))
+    assert [record.cause for record in line.records] == [CompletionCause.SUCCESS] * 3
+
+
+@settings(max_examples=100, deadline=None)
+@given(steps=st.lists(st.one_of(st.integers(0, 700), st.sampled_from(["start", "stop"])), max_size=40))
+def test_samples_stay_whole_however_recognitions_and_chunks_are_cut(steps: list[int | str]) -> None:
+    sound = np.arange(20_000, dtype="<i2")
+    octets, sent = sound.tobytes(), 0
+    intake = Intake(AudioFormat.LINEAR, EndpointSettings())
+    for step in steps:
+        if step == "start":
+            intake.start(0.0)
+        elif step == "stop":
+            intake.stop()
+        elif isinstance(step, int):
+            intake.receive(octets[sent : sent + step], 0.0)
+            sent += step
+        while judged := intake.next_frame():
+            first = int(judged[0].samples[0])
+            assert list(judged[0].samples) == list(range(first, first + FRAME_SAMPLES))
 
 
 @pytest.mark.parametrize(

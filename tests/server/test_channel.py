@@ -19,9 +19,11 @@ from h2b.model.messages import Close, Event, GetParams, Open, Recognize, SetPara
 from h2b.model.names import EventName
 from h2b.model.results import Hypothesis
 from h2b.model.usage import RecognitionRecord, UsageRecord
+from h2b.protocol.recognizer import Recognizer
 from h2b.protocol.session import Setting
 from h2b.server.channel import CONFIRM_S, Channel, ClientTooSlow, EventQueue
 from h2b.server.scripts import Results, Scripts
+from h2b.wire.mrcptext import Headers, MrcpRequest
 
 YES = "builtin:speech/boolean"
 OPENED, STOPPED, CLOSED = EventName.OPENED, EventName.STOPPED, EventName.CLOSED
@@ -354,6 +356,20 @@ async def test_draining_lets_a_session_go_on_until_its_end(setting: Setting, aut
         await trio.testing.wait_all_tasks_blocked()
         assert client.told_all
     assert client.names == [OPENED, IN_PROGRESS, COMPLETE, IN_PROGRESS, COMPLETE, CLOSED]
+
+
+async def test_what_comes_behind_the_end_of_a_call_is_not_even_read(setting: Setting) -> None:
+    async with open_scripted(lambda request, samples: "yes", delay_s=0.01) as recogniser:
+        machine = Recognizer(setting, "1@speechrecog")
+        channel = Channel(setting, recogniser, NoScripts(), lambda record: None, 8, machine)
+        behind = MrcpRequest(
+            "RECOGNIZE", 1, Headers((("Content-Type", "text/uri-list"),)), b"builtin:speech/spelling/digits"
+        )
+        channel.leave()
+        await channel.read_ahead(behind)
+        channel.receive(behind)
+        channel.events.close()
+        assert await channel.events.get() is None
 
 
 async def test_draining_closes_a_channel_outside_a_session_at_once(setting: Setting, autojump_clock: MockClock) -> None:

@@ -234,6 +234,16 @@ def test_nought_is_no_limit():
     mine = allowance(idle_s=0.0, session_s=5.0)
     mine.follow(True, 16000, 110.0)
     assert str(mine.overdue()) == "the session is longer than 5 s"
+    mine = allowance(idle_s=60.0, session_s=0.0)
+    mine.follow(True, 16000, 110.0)
+    assert str(mine.overdue()) == "nothing was sent for 60 s"
+
+
+def test_after_a_session_audio_has_the_pace_of_linear_sound_again():
+    mine = allowance(audio_ahead_s=1.0)
+    mine.follow(True, 8000, 100.0)
+    mine.follow(False, 16000, 101.0)
+    mine.audio(16_000, 101.0)
 
 
 def test_sessions_of_a_tenant_are_counted_from_open_to_close():

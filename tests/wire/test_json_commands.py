@@ -1,6 +1,8 @@
 """The way in: text frames to commands, and refusals that say why and find their request."""
 
 import json
+import re
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -479,3 +481,32 @@ def test_the_number_of_grammars_is_bounded() -> None:
         InvalidParameter,
         "body: got 2, expected one grammar URI",
     )
+
+
+def test_a_long_key_over_many_values_takes_no_more_than_its_text() -> None:
+    """Written out, the paths of these values would take gigabytes."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(Unreadable, match="text without NUL") as caught:
+            decode('{"request_id":7,"' + "k" * 500_000 + '":[' + '"v",' * 40_000 + '"\\u0000"]}')
+        assert tracemalloc.get_traced_memory()[1] < 100_000_000
+    finally:
+        tracemalloc.stop()
+    assert caught.value.request_id == 7
+
+
+def test_the_place_of_a_flaw_is_written_with_all_that_it_is_within() -> None:
+    with pytest.raises(Unreadable, match=re.escape("headers.future[1].x[0]: got 'a\\x00', expected text without")):
+        decode('{"command":"OPEN","request_id":1,"headers":{"future":[0,{"x":["a\\u0000"]}]}}')
+
+
+def test_no_likely_name_is_looked_for_where_the_name_is_no_slip_of_the_pen() -> None:
+    with pytest.raises(Unreadable) as caught:
+        decode(json.dumps({"command": "OPENN" * 200_000, "request_id": 1}))
+    assert "nearest" not in str(caught.value.error.reason)
+
+
+def test_a_list_of_grammars_has_a_bound_in_characters() -> None:
+    with pytest.raises(Unreadable) as caught:
+        decode(json.dumps({"command": "RECOGNIZE", "request_id": 1, "headers": {}, "body": "\n" * 100_001}))
+    assert caught.value.error.reason == "body: got 100001, expected at most 100000 characters"

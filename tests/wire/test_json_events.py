@@ -132,6 +132,14 @@ REFUSED: dict[str, tuple[int, str]] = {
 }
 
 
+def test_speech_without_words_has_an_empty_transcript_and_its_times() -> None:
+    heard = Result(span=Span(start_ms=1000, end_ms=2500), asr_model="m", version="v")
+    sent = event(EventName.RECOGNITION_COMPLETE, 6, cause=CompletionCause.NO_MATCH, reason="", result=heard)
+    body = json.loads(encode(sent))["body"]
+    assert body["asr"] == {"transcript": "", "confidence": 0, "start": 1000, "end": 2500}
+    assert body["nlu"] is None
+
+
 def refusal(text: str) -> tuple[int, str]:
     with pytest.raises(MalformedMessage) as caught:
         decode_event(text)
