@@ -9,7 +9,7 @@ sections 3.1 and 9).
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,8 @@ from h2b.model.results import Hypothesis, Path, Recognised
 MODEL_RATE = 16000
 MAXIMUM_GRAMMARS_KEPT = 200
 """Compiled grammars a worker keeps, most recently used."""
+MAXIMUM_CHARACTERS_KEPT = 2_000_000
+"""Of their arguments, all together: a document in SRGS takes some 65 bytes of memory for each of its characters."""
 
 LOUD_PERCENTILE = 99.5
 USUAL_LOUDNESS = 0.3
@@ -355,9 +357,16 @@ class DecodingEngine:
             # Builds what the lexicons make on first use, 40 ms and more, while the caller has not begun to speak.
             automaton.options(0)
         loaded.automata[key] = automaton
-        if len(loaded.automata) > MAXIMUM_GRAMMARS_KEPT:
+        while len(loaded.automata) > 1 and _too_much(loaded.automata):
             loaded.automata.popitem(last=False)
         return automaton
+
+
+def _too_much(keys: Collection[Any]) -> bool:
+    """Whether fewer compiled grammars should be kept than those of these keys."""
+    values = [value for key in keys for _, _, arguments in key for _, value in arguments]
+    characters = sum(len(value) for value in values if isinstance(value, str))
+    return len(keys) > MAXIMUM_GRAMMARS_KEPT or characters > MAXIMUM_CHARACTERS_KEPT
 
 
 def _told(grammar: ActiveGrammar) -> tuple[tuple[str, object], ...]:

@@ -19,7 +19,7 @@ from h2b.model.results import Recognised
 
 LENGTH_BYTES = 4
 MAXIMUM_MESSAGE_BYTES = 16 << 20
-"""Far above any honest message: a longer one means the two sides lost step."""
+"""Far above any honest message: a longer one that arrives means the two sides lost step."""
 
 
 @frozen
@@ -98,8 +98,20 @@ configure_tagged_union(Report, _converter, tag_name="report")
 
 
 def encode_order(order: Order) -> bytes:
-    """The order with its length before it."""
-    return _framed(_converter.unstructure(order, Order))
+    """The order with its length before it.
+
+    Raises:
+        EngineError: no process would take it, for it is too long or holds what cannot be written.
+    """
+    try:
+        message = _framed(_converter.unstructure(order, Order))
+    except (TypeError, ValueError) as error:
+        raise EngineError(f"the request cannot be given to the recogniser: {type(error).__name__}") from error
+    length = len(message) - LENGTH_BYTES
+    if length > MAXIMUM_MESSAGE_BYTES:
+        limit = f"expected at most {MAXIMUM_MESSAGE_BYTES}"
+        raise EngineError(f"the request cannot be given to the recogniser: {length} bytes with its grammars, {limit}")
+    return message
 
 
 def encode_report(report: Report) -> bytes:

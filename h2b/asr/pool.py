@@ -19,7 +19,9 @@ Theory of operation
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cached_property
+from hashlib import blake2b
 
 import numpy as np
 import structlog
@@ -73,11 +75,22 @@ class PoolStatistics:
     """How long the first utterance in the queue has waited; 0 when there is none."""
 
 
+class _Asked:
+    """A request, and what it is known by: with its grammars it may have a million characters."""
+
+    def __init__(self, request: UtteranceRequest) -> None:
+        self.request = request
+
+    @cached_property
+    def key(self) -> bytes:
+        return blake2b(repr(self.request).encode("utf-8", "backslashreplace"), digest_size=16).digest()
+
+
 class PoolUtterance:
     """One utterance, from `listen` to `cancel`."""
 
-    def __init__(self, pool: "Pool", request: UtteranceRequest, answer: Answer) -> None:
-        self.request = request
+    def __init__(self, pool: "Pool", asked: _Asked, answer: Answer) -> None:
+        self.asked = asked
         self._pool = pool
         self._answer = answer
         self._chunks: list[Samples] = []
@@ -143,7 +156,7 @@ class _Decoding:
         self.utterance.answer(self.generation, EngineError(reason))
 
 
-_Task = _Decoding | UtteranceRequest
+_Task = _Decoding | _Asked
 """What a process can be given to do: an utterance, or a request to prepare."""
 
 
@@ -155,7 +168,7 @@ class _Place:
     task: _Task | None = None
     waiting: trio.CancelScope | None = None
     """Entered while there is nothing to do; cancelled when there is."""
-    known: dict[str, None] = field(factory=dict)
+    known: dict[bytes, None] = field(factory=dict)
     """Requests its process has met, the latest last."""
     worker: Worker | None = None
     has_loaded: bool = False
@@ -175,10 +188,9 @@ class _Place:
         if self.waiting is not None:
             self.waiting.cancel()
 
-    def remember(self, request: UtteranceRequest) -> None:
-        key = repr(request)
-        self.known.pop(key, None)
-        self.known[key] = None
+    def remember(self, asked: _Asked) -> None:
+        self.known.pop(asked.key, None)
+        self.known[asked.key] = None
         if len(self.known) > KNOWN_REQUESTS:
             del self.known[next(iter(self.known))]
 
@@ -208,7 +220,7 @@ class Pool:
         self._places: list[_Place] = []
         self._free: list[_Place] = []
         self._queue: deque[_Decoding] = deque()
-        self._preparations: deque[UtteranceRequest] = deque(maxlen=MAXIMUM_PREPARATIONS)
+        self._preparations: deque[_Asked] = deque(maxlen=MAXIMUM_PREPARATIONS)
         self._expiry = trio.CancelScope()
         self._started = trio.Event()
         self._start_error = ""
@@ -235,10 +247,11 @@ class Pool:
 
     def listen(self, request: UtteranceRequest, answer: Answer) -> PoolUtterance:
         """Open an utterance."""
-        if request not in self._preparations:
-            self._preparations.append(request)
+        asked = _Asked(request)
+        if all(asked.key != other.key for other in self._preparations):
+            self._preparations.append(asked)
         self._dispatch()
-        return PoolUtterance(self, request, answer)
+        return PoolUtterance(self, asked, answer)
 
     async def ready(self) -> None:
         """Wait until as many processes as are needed have loaded their engines.
@@ -313,13 +326,12 @@ class Pool:
         """Give free processes what waits: utterances first, preparations only while there is room for utterances."""
         while self._queue and self._available():
             decoding = self._queue.popleft()
-            self._take_free(decoding.utterance.request).assign(decoding)
+            self._take_free(decoding.utterance.asked).assign(decoding)
         self._set_expiry()
         while self._preparations and self._has_room():
-            request = self._preparations.popleft()
-            key = repr(request)
-            if not any(key in place.known for place in self._places):
-                self._take_free(request).assign(request)
+            asked = self._preparations.popleft()
+            if not any(asked.key in place.known for place in self._places):
+                self._take_free(asked).assign(asked)
 
     def _available(self) -> list[_Place]:
         """Places whose processes work neither for us nor for others; the one that has been free longest is first."""
@@ -328,13 +340,14 @@ class Pool:
     def _has_room(self) -> bool:
         return not self._queue and len(self._available()) >= max(1, min(2, len(self._places)))
 
-    def _take_free(self, request: UtteranceRequest) -> _Place:
-        key = repr(request)
+    def _take_free(self, asked: _Asked) -> _Place:
         available = self._available()
-        place = next((place for place in available if key in place.known), available[0])
+        place = next((place for place in available if asked.key in place.known), available[0])
         self._free.remove(place)
-        with suppress(ValueError):
-            self._preparations.remove(request)
+        for other in self._preparations:
+            if other.key == asked.key:
+                self._preparations.remove(other)
+                break
         return place
 
     # The places
@@ -412,30 +425,42 @@ class Pool:
     async def _carry_out(self, place: _Place, worker: Worker) -> None:
         """The task at hand, from the order to the report; `task` stays set until it is answered."""
         task = place.task
-        if isinstance(task, UtteranceRequest):
-            await worker.tell(Prepare(task))
-            if not isinstance(await worker.hear(), Occupied):
-                place.remember(task)
-        elif task is not None and task.wanted:
-            samples = task.utterance.samples(task.samples)
-            began = trio.current_time()
-            worker.show(samples)
-            await worker.tell(Recognise(task.utterance.request, len(samples)))
-            report = await worker.hear()
+        try:
+            if isinstance(task, _Asked):
+                await self._prepare(place, worker, task)
+            elif task is not None and task.wanted:
+                await self._recognise(place, worker, task)
+        except EngineError as error:
+            # It cannot even be told to a process. Nobody else's business.
             place.task = None
-            if isinstance(report, Occupied):
-                self._put_back(task)
-                return
-            self._decode_s += trio.current_time() - began
-            self._audio_s += len(samples) / SAMPLE_RATE
-            place.remember(task.utterance.request)
-            if isinstance(report, Heard):
-                task.utterance.answer(task.generation, report.recognised)
-            elif isinstance(report, Failed):
-                task.fail(report.reason)
-            else:
-                task.fail(f"the recogniser answered {type(report).__name__}, expected Heard")
+            if isinstance(task, _Decoding):
+                task.fail(str(error))
         place.task = None
+
+    async def _prepare(self, place: _Place, worker: Worker, asked: _Asked) -> None:
+        await worker.tell(Prepare(asked.request))
+        if not isinstance(await worker.hear(), Occupied):
+            place.remember(asked)
+
+    async def _recognise(self, place: _Place, worker: Worker, decoding: _Decoding) -> None:
+        samples = decoding.utterance.samples(decoding.samples)
+        began = trio.current_time()
+        worker.show(samples)
+        await worker.tell(Recognise(decoding.utterance.asked.request, len(samples)))
+        report = await worker.hear()
+        place.task = None
+        if isinstance(report, Occupied):
+            self._put_back(decoding)
+            return
+        self._decode_s += trio.current_time() - began
+        self._audio_s += len(samples) / SAMPLE_RATE
+        place.remember(decoding.utterance.asked)
+        if isinstance(report, Heard):
+            decoding.utterance.answer(decoding.generation, report.recognised)
+        elif isinstance(report, Failed):
+            decoding.fail(report.reason)
+        else:
+            decoding.fail(f"the recogniser answered {type(report).__name__}, expected Heard")
 
 
 @asynccontextmanager

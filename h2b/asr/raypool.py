@@ -216,17 +216,23 @@ class _Cluster:
             try:
                 async with open_process("the link to the Ray cluster", self._arguments, 0) as (process, audio):
                     link = _Link(process, audio, self._settings)
-                    await link.listen(partial(self._grow, pool, link))
+                    try:
+                        await link.listen(partial(self._grow, pool, link))
+                    finally:
+                        # Before its process has ended, which may take a while: nobody would hear those who attach.
+                        self._unlink()
             except WorkerDied as death:
                 self._failures += 1
                 pause = min(LONGEST_PAUSE_S, SHORTEST_PAUSE_S * 2 ** (self._failures - 1))
-                self._link = None
-                if self._linked.is_set():
-                    # Otherwise places wait for it already.
-                    self._linked = trio.Event()
                 _log.warning("cluster_lost", reason=str(death), retry_s=pause)
                 pool.refuse_start(str(death))
                 await trio.sleep(pause)
+
+    def _unlink(self) -> None:
+        self._link = None
+        if self._linked.is_set():
+            # Otherwise places wait for it already.
+            self._linked = trio.Event()
 
     def _grow(self, pool: Pool, link: _Link, cpus: int) -> None:
         places = min(MAXIMUM_PLACES, self._settings.workers or cpus)

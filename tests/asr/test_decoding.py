@@ -427,6 +427,29 @@ def test_the_grammars_used_last_are_kept(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [arguments["length"] for arguments in compiled] == [1, 2, 3, 2]
 
 
+def test_large_grammars_are_kept_as_long_as_there_is_room_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = count_compilations(monkeypatch)
+    monkeypatch.setattr(decoding, "MAXIMUM_CHARACTERS_KEPT", 50)
+    engine = DecodingEngine({"en": lambda: PrefixModel(PIECES, {})})
+
+    for regex in (
+        "[0-9]{20}",
+        "[1-9]{20}",
+        "[2-9]{20}",
+        "[2-9]{20}",
+        "[1-9]{20}",
+        "[0-9]{20}",
+        "[0-9]{4}[0-9]{20}[0-9]{5}",
+    ):
+        engine.prepare(UtteranceRequest("en", (REGISTRY.activate(f"{DIGITS}?regex={regex}", "en"),)))
+
+    # Three have room, with the name of their alphabet, and a longer one beside the latest of them.
+    assert [arguments["regex"] for arguments in compiled] == [
+        *("[0-9]{20}", "[1-9]{20}", "[2-9]{20}"),
+        "[0-9]{4}[0-9]{20}[0-9]{5}",
+    ]
+
+
 def count_compilations(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Arguments of every acceptor of the kind `spelling` made from now on."""
     compiled: list[dict[str, Any]] = []

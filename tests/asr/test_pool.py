@@ -3,10 +3,12 @@
 What it has in common with the pool on Ray is in test_pool_contract.
 """
 
+import gc
 import os
 import select
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -18,8 +20,10 @@ from asking import Asked, pid_of, the_engine_held_at, when_reached
 from fake_engine import Fate
 
 from h2b.asr.base import UtteranceRequest
+from h2b.asr.messages import MAXIMUM_MESSAGE_BYTES
 from h2b.asr.pool import Pool, open_pool
 from h2b.config import AsrSettings
+from h2b.grammar.registry import ActiveGrammar
 from h2b.model.errors import EngineError
 
 LIMIT_S = 30
@@ -89,6 +93,42 @@ async def test_a_process_that_dies_fails_its_utterance_and_is_replaced(fate: Fat
         assert await Asked(pool, fate).error() == error
         assert await Asked(pool, Fate.LENGTH).transcript() == "160"
         assert pool.statistics().deaths == 1
+
+
+def a_grammar(argument: str) -> ActiveGrammar:
+    return ActiveGrammar(
+        uri="session:a", type="session:a", kind="srgs", arguments={"documents": argument}, language="en"
+    )
+
+
+@pytest.mark.parametrize(
+    ("argument", "why"),
+    [("x" * (MAXIMUM_MESSAGE_BYTES + 1), "expected at most 16777216"), ("\ud800", "UnicodeEncodeError")],
+    ids=["too long", "unwritable"],
+)
+async def test_a_request_that_cannot_be_told_to_a_process_fails_alone(argument: str, why: str) -> None:
+    async with a_ready_pool() as pool:
+        untold = Asked(pool, Fate.LENGTH, request=UtteranceRequest("en", (a_grammar(argument),)))
+        reason = await untold.error()
+        assert reason.startswith("the request cannot be given to the recogniser: ")
+        assert reason.endswith(why)
+        assert await Asked(pool, Fate.LENGTH).transcript() == "160"
+        assert pool.statistics().deaths == 0
+
+
+async def test_what_a_pool_remembers_of_requests_does_not_grow_with_them() -> None:
+    async with a_ready_pool() as pool:
+        tracemalloc.start()
+        try:
+            for number in range(20):
+                request = UtteranceRequest("en", (a_grammar(f"{number}" + "x" * 1_000_000),))
+                assert await Asked(pool, Fate.LENGTH, request=request).transcript() == "160"
+                del request
+            # An utterance and who asked for it refer to one another.
+            gc.collect()
+            assert tracemalloc.get_traced_memory()[0] < 8_000_000
+        finally:
+            tracemalloc.stop()
 
 
 async def test_without_any_process_a_decode_is_answered_after_the_longest_wait(
