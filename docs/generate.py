@@ -22,6 +22,7 @@ PARTS: Mapping[str, Callable[[str], str]] = {
     "confidence": settings.confidence,
     "grammar-list": grammars.overview,
     "grammars": grammars.reference,
+    "kinds": grammars.kinds,
     "missing-weights": grammars.missing_weights,
     "states": protocol.states,
     "events": protocol.events,

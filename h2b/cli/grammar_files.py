@@ -5,10 +5,11 @@ Owns which file names mean which form, and the aliases that files get. Must not 
 
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from h2b.grammar.registry import Registry
-from h2b.model.errors import H2BError
+from h2b.model.errors import LONGEST_HINTED, H2BError, MethodFailed
 from h2b.model.formats import GrammarFormat
 
 SRGS_FILES = {".grxml": GrammarFormat.SRGS_XML, ".gram": GrammarFormat.SRGS_ABNF}
@@ -18,12 +19,14 @@ def with_files(registry: Registry, grammars: Sequence[str]) -> tuple[Registry, t
     """A registry that knows the grammars given as files, each under an alias, and the URIs of all.
 
     Raises:
-        H2BError: a file that cannot be read, or is no grammar.
+        H2BError: a file that cannot be read, or is no grammar; a name that is neither a URI nor a file.
     """
     uris = []
     for number, grammar in enumerate(grammars, start=1):
         path = Path(grammar)
         written = SRGS_FILES.get(path.suffix)
+        if written is None and ":" not in grammar:
+            raise MethodFailed(f"unknown grammar '{grammar}'{_hint(grammar, registry)}")
         if written is None or ":" in grammar:
             uris.append(grammar)
             continue
@@ -31,6 +34,15 @@ def with_files(registry: Registry, grammars: Sequence[str]) -> tuple[Registry, t
         registry = registry.define(alias, _text(path), written)
         uris.append(f"session:{alias}")
     return registry, tuple(uris)
+
+
+def _hint(name: str, registry: Registry) -> str:
+    """The URI that is meant by a name without its scheme: `digits` for `builtin:speech/spelling/digits`."""
+    presets = {path.rpartition("/")[2]: path for path in sorted(registry.presets, reverse=True)}
+    close = get_close_matches(name[:LONGEST_HINTED].rpartition("/")[2], presets, n=1)
+    if not close:
+        return ", expected one of h2b grammars list, or a file"
+    return f" (nearest: 'builtin:{presets[close[0]]}')"
 
 
 def _text(path: Path) -> str:

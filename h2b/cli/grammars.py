@@ -16,7 +16,8 @@ from h2b.configfile import load_configuration
 from h2b.grammar import voicexml
 from h2b.grammar.catalogue import load_catalogue
 from h2b.grammar.interpret import Verdict, interpret
-from h2b.grammar.preset import Example, PresetParameter
+from h2b.grammar.parameter import PresetParameter
+from h2b.grammar.preset import Example
 from h2b.grammar.registry import Registry
 from h2b.grammar.uri import parse_uri
 from h2b.language import language as language_of

@@ -16,7 +16,7 @@ from h2b.cli.scripts import evaluated
 from h2b.cli.terminal import configuration_option, console, fields, table
 from h2b.config import Configuration
 from h2b.configfile import load_configuration
-from h2b.grammar.catalogue import LOADERS, load_preset, make_registry, preset_files, shipped_folder
+from h2b.grammar.catalogue import LOADERS, load_preset, make_registry, name_clashes, preset_files, shipped_folder
 from h2b.grammar.examples import Failure, failures
 from h2b.grammar.preset import Preset
 from h2b.grammar.registry import Registry, primary_subtag
@@ -103,7 +103,10 @@ def _collect(path: Path | None, configuration: Configuration) -> tuple[Checked, 
             checked.tests.append(load_test(file))
         except ConfigurationError as error:
             checked.broken.append(error)
-    return checked, make_registry([*known, *checked.presets])
+    sources = {preset.source for preset in checked.presets}
+    everything = [*known, *checked.presets]
+    checked.broken += [clash for clash in name_clashes(everything) if clash.path in sources]
+    return checked, make_registry(everything)
 
 
 def _configured(configuration: Configuration) -> Path | None:

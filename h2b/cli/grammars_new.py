@@ -9,6 +9,7 @@ from h2b.cli.main import Verb
 from h2b.cli.terminal import configuration_option, console, fields, write_text
 from h2b.configfile import load_configuration
 from h2b.grammar.catalogue import load_folder, shipped_folder
+from h2b.grammar.kinds import KINDS
 from h2b.model.errors import H2BError, nearest
 
 DEFAULT_FOLDER = "grammars"
@@ -121,6 +122,8 @@ def _starting_text(name: str, kind: str) -> str:
     source = Path(sources[kind])
     uri = source.relative_to(shipped).with_suffix("").as_posix()
     head = f"# {name}: say here what it is for. It starts as a copy of builtin:{uri}.\n"
+    if takes := ", ".join(KINDS[kind].takes):
+        head += f"# Arguments of the kind, each in [fixed] or as [parameters.NAME]: {takes}.\n"
     copied = source.read_text(encoding="utf-8")
     # Its other names stay the shipped one's.
     return head + re.sub(r"^names = .*\n", "", copied, flags=re.MULTILINE)

@@ -1,7 +1,8 @@
 """Loads presets from files: `grammars/speech/boolean.toml` answers to `builtin:speech/boolean`.
 
-Owns folders and the schema of TOML files; `h2b.grammar.srgs_files` reads SRGS. The schema is strict: a wrong key,
-type or example is refused with file and line. A folder of the operator's may add presets and replace shipped ones.
+Owns folders and the schema of TOML files; `h2b.grammar.meaning` says what the schema cannot, and
+`h2b.grammar.srgs_files` reads SRGS. Both are strict: a wrong key, type, argument or example is refused with file and
+line. A folder of the operator's may add presets and replace shipped ones.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,12 +17,11 @@ from cattrs.dispatch import StructureHook
 from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError, IterableValidationError
 from cattrs.gen import make_dict_structure_fn, override
 
-from h2b.grammar import srgs_files
-from h2b.grammar.kinds import KINDS
-from h2b.grammar.preset import PARAMETER_TYPES, Example, Preset, PresetParameter
+from h2b.grammar import meaning, srgs_files
+from h2b.grammar.parameter import PresetParameter
+from h2b.grammar.preset import Example, Preset
 from h2b.grammar.registry import Registry
 from h2b.grammar.toml_lines import Keys, line_of, lines_of_tables
-from h2b.language import LANGUAGES
 from h2b.model.errors import ConfigurationError, nearest, shorten
 from h2b.model.results import Value
 from h2b.model.toml import read_toml
@@ -83,6 +83,8 @@ def load_catalogue(folders: Iterable[Path] = (), languages: Mapping[str, str] | 
         ConfigurationError: a file breaks the schema; says file, line and what was expected.
     """
     presets = [preset for folder in (shipped_folder(), *folders) for preset in load_folder(folder)]
+    for clash in name_clashes(presets):
+        raise clash
     return make_registry(presets, languages)
 
 
@@ -94,6 +96,23 @@ def make_registry(presets: Iterable[Preset], languages: Mapping[str, str] | None
         for name in preset.names:
             by_name.setdefault(name, preset)
     return Registry(by_name, languages or {})
+
+
+def name_clashes(presets: Iterable[Preset]) -> Iterator[ConfigurationError]:
+    """Of the other names of presets, those that lead to another preset in a registry of them all."""
+    by_path = {preset.path: preset for preset in presets}
+    named: dict[str, Preset] = {}
+    for preset in by_path.values():
+        for name in preset.names:
+            # A file of the operator's at the place of a shipped name replaces it, and knows that it does.
+            holder = named.setdefault(name, preset) if name not in by_path or _is_shipped(preset) else by_path[name]
+            if holder is not preset:
+                line = line_of(_read(Path(preset.source)), ("names",))
+                yield ConfigurationError(f"names: '{name}' is taken by {holder.source}", preset.source, line)
+
+
+def _is_shipped(preset: Preset) -> bool:
+    return Path(preset.source).is_relative_to(shipped_folder())
 
 
 def load_folder(folder: Path) -> Iterator[Preset]:
@@ -144,7 +163,8 @@ def load_toml(path: Path, folder: Path) -> Preset:
     except (ClassValidationError, TypeError, ValueError) as error:
         keys, message = _first_problem(error)
         raise ConfigurationError(message, str(path), line_of(text, keys)) from error
-    _check_meaning(preset, text)
+    for keys, message in meaning.problems(preset):
+        raise ConfigurationError(message, preset.source, line_of(text, keys) if keys else None)
     lines = lines_of_tables(text, "examples")
     if len(lines) != len(preset.examples):
         # Written as one list: the line it begins on is near enough.
@@ -178,47 +198,6 @@ def _named(table: dict[str, Any]) -> dict[str, Any]:
         name: {"name": name, **fields} if isinstance(fields, dict) else fields for name, fields in parameters.items()
     }
     return {**table, "parameters": named}
-
-
-def _check_meaning(preset: Preset, text: str) -> None:
-    """What the schema cannot say: names that must exist, ranges that must hold."""
-
-    def refuse(message: str, *keys: str | int) -> ConfigurationError:
-        return ConfigurationError(message, preset.source, line_of(text, keys))
-
-    if preset.type not in KINDS:
-        raise refuse(f"unknown type '{preset.type}'{nearest(preset.type, KINDS)}, expected: {', '.join(KINDS)}", "type")
-    known = [language.code for language in LANGUAGES]
-    for code in preset.languages:
-        if code not in known:
-            raise refuse(f"unknown language '{code}', expected: {', '.join(known)}", "languages")
-    for name, parameter in preset.parameters.items():
-        where = ("parameters", name)
-        if parameter.name != name:
-            raise refuse(f"name: got '{parameter.name}', expected '{name}' or nothing", *where, "name")
-        if parameter.type not in PARAMETER_TYPES:
-            hint = nearest(parameter.type, PARAMETER_TYPES)
-            raise refuse(
-                f"unknown type '{parameter.type}'{hint}, expected: {', '.join(PARAMETER_TYPES)}", *where, "type"
-            )
-        if not _fits(parameter):
-            raise refuse(f"default: got {shorten(parameter.default)}, expected {parameter.expected}", *where, "default")
-    for where_wrong, complaint in preset.output.problems(preset.type) if preset.output else ():
-        raise refuse(complaint, "output", *where_wrong)
-    for index, example in enumerate(preset.examples):
-        outcomes = (example.value is not None) + example.no_match + (example.partial and example.value is None)
-        if outcomes != 1:
-            message = f"example '{example.say}': expected one of value, no_match or partial"
-            raise refuse(message, "examples", index, "say")
-        if example.language not in preset.languages:
-            message = f"example '{example.say}': its language is not one of the preset's"
-            raise refuse(message, "examples", index, "language")
-
-
-def _fits(parameter: PresetParameter) -> bool:
-    """Whether the default is what a client could have given."""
-    default = parameter.default
-    return default is None or parameter.parse(str(default)) == default
 
 
 def _first_problem(error: BaseException, keys: Keys = ()) -> tuple[Keys, str]:

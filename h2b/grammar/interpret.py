@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from attrs import evolve, field, frozen
 
-from h2b.grammar import voicexml
+from h2b.grammar import corrections, denials, voicexml
 from h2b.grammar.kinds import KINDS, Found
 from h2b.grammar.registry import ActiveGrammar
 from h2b.grammar.srgs.matcher import one_budget
@@ -142,7 +142,9 @@ def _words_heard(hypotheses: Sequence[Hypothesis], grammars: Sequence[ActiveGram
 def _matches(hypothesis: Hypothesis, grammars: Iterable[ActiveGrammar]) -> Iterator[Alternative]:
     for grammar in grammars:
         spoken = language(grammar.language)
-        values = KINDS[grammar.kind].find(hypothesis.transcript.split(), grammar.arguments, spoken)
+        kind, words = KINDS[grammar.kind], hypothesis.transcript.split()
+        values = corrections.find(kind, words, grammar.arguments, spoken)
+        values = denials.heeded(kind, words, grammar.arguments, spoken, values)
         for found in _as_asked(values, grammar):
             yield Alternative(
                 hypothesis=_spelled_out(hypothesis, spoken),

@@ -5,6 +5,7 @@ The syntax is the part of RE2's that describes codes: literals, classes, groups,
 guessed. Nothing here backtracks; the number of states is bounded while parsing.
 """
 
+import re
 from collections.abc import Iterable
 
 from attrs import define, field
@@ -13,6 +14,7 @@ from h2b.model.errors import ClientError
 
 MAXIMUM_NFA_STATES = 5000
 MAXIMUM_NESTING = 50
+_COUNT = re.compile("[0-9]{0,9}")
 _CLASSES = {"d": "0123456789", "w": "abcdefghijklmnopqrstuvwxyz0123456789_"}
 
 
@@ -193,7 +195,7 @@ class _Parser:
         close = self.text.find("}", self.at)
         parts = self.text[self.at + 1 : close].split(",") if close > 0 else []
         numbers = [part.strip() for part in parts]
-        if not (1 <= len(numbers) <= 2 and numbers[0].isdecimal() and all(n.isdecimal() or not n for n in numbers)):
+        if not (1 <= len(numbers) <= 2 and numbers[0] and all(_COUNT.fullmatch(number) for number in numbers)):
             raise self.error("expected {n}, {n,} or {n,m}")
         lowest = int(numbers[0])
         highest = lowest if len(numbers) == 1 else int(numbers[1]) if numbers[1] else None

@@ -3,7 +3,6 @@
 Owns how a URI query becomes arguments. Files are `h2b.grammar.catalogue`'s.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,61 +10,10 @@ from attrs import field, frozen
 
 from h2b.grammar.kinds import KINDS
 from h2b.grammar.output import Output
+from h2b.grammar.parameter import NUMERIC, PresetParameter
 from h2b.grammar.uri import GrammarURI
-from h2b.model.errors import ClientError, GrammarDefinitionError, MethodFailed, nearest, shorten
+from h2b.model.errors import ClientError, GrammarDefinitionError, InvalidParameter, MethodFailed, nearest
 from h2b.model.results import Value
-
-PARAMETER_TYPES = ("integer", "number", "boolean", "string", "choice")
-
-
-@frozen(kw_only=True)
-class PresetParameter:
-    """One parameter of the URI query."""
-
-    name: str
-    type: str
-    """One of PARAMETER_TYPES."""
-    doc: str
-    required: bool = False
-    default: str | int | float | bool | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    """Of numbers their range, of strings their length."""
-    choices: tuple[str, ...] = ()
-
-    @property
-    def expected(self) -> str:
-        """Type and range in words, as error messages and pages tell them."""
-        if self.type == "choice":
-            return "one of " + ", ".join(self.choices)
-        if self.type == "boolean":
-            return "true or false"
-        noun = {"integer": "an integer", "number": "a number", "string": "text"}[self.type]
-        unit = " characters" if self.type == "string" else ""
-        low, high = self.minimum, self.maximum
-        if low is not None and high is not None:
-            return f"{noun} from {low:g} to {high:g}{unit}" if not unit else f"{noun} of {low:g} to {high:g}{unit}"
-        if high is not None:
-            return f"{noun} of at most {high:g}{unit}"
-        return noun if low is None else f"{noun} of at least {low:g}{unit}"
-
-    def parse(self, raw: str) -> str | int | float | bool | None:
-        """The value of a raw query text, or None when it is outside type or range."""
-        if self.type == "boolean":
-            return {"true": True, "false": False}.get(raw.lower())
-        if self.type == "choice":
-            return raw if raw in self.choices else None
-        value: str | int | float = raw
-        if self.type in ("integer", "number"):
-            try:
-                value = int(raw) if self.type == "integer" else float(raw)
-            except ValueError:
-                return None
-            if not math.isfinite(value):
-                return None
-        size = len(value) if isinstance(value, str) else value
-        fits = (self.minimum is None or size >= self.minimum) and (self.maximum is None or size <= self.maximum)
-        return value if fits else None
 
 
 @frozen(kw_only=True)
@@ -124,22 +72,37 @@ class Preset:
                 raise GrammarDefinitionError(uri, f"{name} is given twice")
             value = parameter.parse(raw)
             if value is None:
-                raise GrammarDefinitionError(uri, f"{name}: got {shorten(raw)}, expected {parameter.expected}")
+                raise GrammarDefinitionError(uri, parameter.complaint(raw))
             arguments[name] = value
         for parameter in self.parameters.values():
             if parameter.name not in arguments and parameter.default is not None:
                 arguments[parameter.name] = parameter.default
             if parameter.required and parameter.name not in arguments:
                 raise GrammarDefinitionError(uri, f"{parameter.name} is missing, expected {parameter.expected}")
-        arguments.update(self.fixed)
-        self._check(arguments, uri)
-        return arguments
-
-    def _check(self, arguments: Mapping[str, Any], uri: str) -> None:
-        """Ask the kind whether the arguments make sense together."""
         try:
-            KINDS[self.type].check(arguments)
+            return self.checked({**arguments, **self.fixed})
         except MethodFailed:
             raise
         except ClientError as error:
             raise GrammarDefinitionError(uri, error.reason) from error
+
+    def checked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments as the kind takes them, which says that they make sense together.
+
+        Raises ClientError: one is outside what the kind takes, or they contradict one another.
+        """
+        kind = KINDS[self.type]
+        taken = {
+            name: _taken(kind.takes[name], value) if name in kind.takes else value for name, value in arguments.items()
+        }
+        kind.check(taken)
+        return taken
+
+
+def _taken(argument: PresetParameter, value: Any) -> Any:
+    """A value as the kind takes it. Raises InvalidParameter."""
+    # A choice is text, also one of numbers.
+    found = argument.parse(value) if argument.type in NUMERIC and isinstance(value, str) else value
+    if found is None or not argument.accepts(found):
+        raise InvalidParameter(argument.name, value, argument.expected)
+    return found

@@ -17,7 +17,7 @@ from h2b.grammar import voicexml
 from h2b.grammar.definition import Definition, Readings
 from h2b.grammar.kinds import KINDS
 from h2b.grammar.kinds.base import TODAY
-from h2b.grammar.kinds.srgs import BUILTINS, DOCUMENTS, EXTERNALS, ROOT, SRGS, Srgs
+from h2b.grammar.kinds.srgs import BUILTINS, DOCUMENTS, EXTERNALS, MODE, ROOT, SRGS, Srgs
 from h2b.grammar.output import Output
 from h2b.grammar.preset import Preset
 from h2b.grammar.srgs.loader import Resolver, nothing
@@ -32,6 +32,8 @@ MAXIMUM_ALIASES = 100
 """Aliases of one session: more is a client that forgot to reuse them."""
 MAXIMUM_DEFINITION = 256_000
 """Bytes of a grammar that a client may send: it is read while others wait. Larger ones are the operator's files."""
+MAXIMUM_TOGETHER = 4_000_000
+"""Characters of the grammars of one request, with the documents they refer to: they go to the recogniser with it."""
 HTTP = ("http:", "https:")
 MEDIA_TYPES = {GrammarFormat.SRGS_XML: "application/srgs+xml", GrammarFormat.SRGS_ABNF: "application/srgs"}
 
@@ -59,6 +61,11 @@ class ActiveGrammar:
     @property
     def primary_language(self) -> str:
         return primary_subtag(self.language)
+
+    @property
+    def characters(self) -> int:
+        """Of its arguments: the documents of an SRGS grammar are among them."""
+        return sum(len(value) for value in self.arguments.values() if isinstance(value, str))
 
 
 @frozen
@@ -94,6 +101,11 @@ class Registry:
         else:
             named = self._definition(f"session:{alias}", body, MEDIA_TYPES[written])
         return evolve(self, aliases=MappingProxyType({**self.aliases, alias: named}))
+
+    def without(self, *aliases: str) -> "Registry":
+        """A registry in which these names stand for nothing; those nobody defined are no matter."""
+        kept = {alias: named for alias, named in self.aliases.items() if alias not in aliases}
+        return evolve(self, aliases=MappingProxyType(kept))
 
     def notice(self, alias: str) -> str:
         """What the author of a session's grammar should know; empty for nothing."""
@@ -154,7 +166,7 @@ class Registry:
             raise GrammarDefinitionError(uri, f"{len(source)} bytes, expected at most {MAXIMUM_DEFINITION}")
         found = _READINGS.read(source, uri, media_type, self._documents(self.fetched))
         if found.language:
-            self._check_engine(f"grammar '{uri}'", found.language)
+            self._check_engine(f"grammar '{uri}'", found.language, typed=found.arguments.get(MODE) == "dtmf")
             self._with_builtins(found.arguments, found.language, uri)
         return found
 
@@ -187,7 +199,7 @@ class Registry:
         preset = self._preset(builtin, uri)
         arguments = {**_region_of(language), **preset.arguments(builtin, uri)}
         self._check_language(preset, language)
-        if TODAY in preset.parameters and TODAY not in arguments:
+        if TODAY in KINDS[preset.type].takes and TODAY not in arguments:
             arguments = {**arguments, TODAY: self.today().isoformat()}
         if preset.type == SRGS:
             arguments = self._with_builtins(arguments, language, uri)
@@ -212,6 +224,10 @@ class Registry:
             if grammar.primary_language != active[0].primary_language:
                 why = f"'{active[0].uri}' is in '{active[0].language}': one request hears one language"
                 raise LanguageUnsupported(f"grammar '{grammar.uri}'", grammar.language, [active[0].language], why)
+        characters = sum(grammar.characters for grammar in active)
+        if characters > MAXIMUM_TOGETHER:
+            why = f"the request's grammars have {characters} characters together, expected at most {MAXIMUM_TOGETHER}"
+            raise GrammarDefinitionError(active[-1].uri, why)
         return active
 
     def _activate_definition(self, definition: Definition, uri: str, rule: str, language: str) -> ActiveGrammar:
@@ -256,14 +272,18 @@ class Registry:
     def _check_language(self, preset: Preset, language: str) -> None:
         if primary_subtag(language) not in preset.languages:
             raise LanguageUnsupported(f"builtin:{preset.path}", language, preset.languages)
-        self._check_engine("speech recognition", language)
+        typed = preset.form == voicexml.TYPED or preset.fixed.get(MODE) == "dtmf"
+        self._check_engine("speech recognition", language, typed=typed)
 
-    def _check_engine(self, what: str, language: str) -> None:
-        """Whether the language can be recognised here; without engines, whether its words are known."""
+    def _check_engine(self, what: str, language: str, *, typed: bool) -> None:
+        """Whether the language can be recognised here; without engines, whether its words are known.
+
+        What is `typed` asks no engine.
+        """
         primary = primary_subtag(language)
         if primary not in _SPOKEN:
             raise LanguageUnsupported(what, language, _SPOKEN)
-        if not self.languages:
+        if typed or not self.languages:
             return
         usable = [code for code, why_not in self.languages.items() if not why_not]
         if primary not in usable:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from h2b.grammar.flattrie import Arcs, FlatTrie
 from h2b.grammar.shape import DIGITS, Shape
+from h2b.language import fold_accents
 
 SPACE = 0x20
 MAXIMUM_READINGS = 8
@@ -40,6 +41,8 @@ class Entry:
     """In words: a word covered gains one. Above 1 the entry only helps where the shape needs it."""
     decoded: bool = True
     """False for phrases found in free speech only: homophones would let a decoder write what nobody said."""
+    initial: str = ""
+    """The letter it names where the value is not one: "ü" of "ue". Illustrations begin with it."""
 
 
 @define
@@ -205,10 +208,11 @@ def _entries_at(
             break
         for entry in node.entries:
             yield entry, end + 1
-            if len(entry.value) == 1 and entry.value.isalpha():
+            letter = entry.initial or entry.value
+            if len(letter) == 1 and letter.isalpha():
                 for link in links:
                     illustrated = end + 1 + len(link)
-                    if tuple(words[end + 1 : illustrated]) == link and _begins(words, illustrated, entry.value):
+                    if tuple(words[end + 1 : illustrated]) == link and _begins(words, illustrated, letter):
                         yield entry, illustrated + 1
     if words[at].isdigit():
         yield Entry(words[at], words[at]), at + 1
@@ -227,7 +231,7 @@ def steps_from(words: Sequence[str], at: int, lexicon: Lexicon, links: Sequence[
 
 
 def _begins(words: Sequence[str], at: int, letter: str) -> bool:
-    return at < len(words) and len(words[at]) > 1 and words[at][0] == letter
+    return at < len(words) and len(words[at]) > 1 and fold_accents(words[at][0]) == fold_accents(letter)
 
 
 def unmixed(words: Sequence[str]) -> list[str]:
@@ -241,12 +245,20 @@ def unmixed(words: Sequence[str]) -> list[str]:
     return apart
 
 
-def places_of(words: Sequence[str], lexicon: Lexicon) -> Places:
+def places_of(
+    words: Sequence[str],
+    lexicon: Lexicon,
+    others: frozenset[str] = frozenset(),
+    halts: frozenset[int] | None = None,
+) -> Places:
     """The places between words that no number or letter of the lexicon touches on the outer side.
 
-    What is said again from the start ("zero six, zero six twelve …") is no part of the value.
+    What is said again from the start ("zero six, zero six twelve …") is no part of the value; one word twice is.
+    `others` are words that belong to a longer value, too, though the lexicon has none of them: "million". With `halts`,
+    the places where the speaker hesitated, a value is begun again only there; elsewhere only whole ones are repeated.
     """
-    spoken = [
+    spoken = [(at, at + 1) for at, word in enumerate(words) if word in others]
+    spoken += [
         (start, end)
         for start in range(len(words))
         for entry, end in _entries_at(words, start, lexicon, ())
@@ -258,9 +270,21 @@ def places_of(words: Sequence[str], lexicon: Lexicon) -> Places:
     run = 0
     for place in range(len(words)):
         run = run if place in before else place
-        if list(words[run:place]) == list(words[place : 2 * place - run]):
+        if place == run or _said_again(words, run, place, halts, after):
             starts.add(place)
     return Places(frozenset(starts), frozenset(range(len(words) + 1)) - after)
+
+
+def _said_again(words: Sequence[str], run: int, place: int, halts: frozenset[int] | None, after: set[int]) -> bool:
+    """Whether the speaker starts again at `place` what was begun at `run`; `after` are the places that go on."""
+    length = place - run
+    if halts is None:
+        return length > 1 and list(words[run:place]) == list(words[place : place + length])
+    if place in halts:
+        return list(words[run:place]) == list(words[place : place + length])
+    end = next(at for at in range(place, len(words) + 1) if at not in after)
+    periods = (k for k in range(2, length + 1) if not length % k and not (end - run) % k)
+    return any(list(words[run : end - k]) == list(words[run + k : end]) for k in periods)
 
 
 # The same lexicon, byte by byte, for a decoder

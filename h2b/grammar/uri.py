@@ -45,13 +45,18 @@ def parse_uri(text: str) -> GrammarURI:
     if not colon or scheme not in ("builtin", "session"):
         raise NoSuchGrammar(text)
     path, question, query = rest.partition("?")
-    if scheme == "builtin" and not _PATH.fullmatch(path):
+    if scheme == "builtin" and not is_path(path):
         raise GrammarDefinitionError(text, f"got the path {shorten(path)}, expected letters, digits, / - _ .")
     if scheme == "session" and not _ALIAS.fullmatch(path):
         raise GrammarDefinitionError(text, f"got the alias {shorten(path)}, expected 1 to 200 characters, no blanks")
     if scheme == "session" and question:
         raise GrammarDefinitionError(text, "an alias takes no query: give the parameters in DEFINE-GRAMMAR")
     return GrammarURI(scheme, path, _parse_query(text, query) if question else ())
+
+
+def is_path(text: str) -> bool:
+    """Whether a URI can name it after `builtin:`."""
+    return _PATH.fullmatch(text) is not None
 
 
 def _parse_query(uri: str, query: str) -> tuple[tuple[str, str], ...]:

@@ -14,7 +14,8 @@ import phonenumbers
 from attrs import evolve, field, frozen
 
 from h2b.grammar.kinds.base import Arguments, Found
-from h2b.grammar.preset import Preset, PresetParameter
+from h2b.grammar.parameter import PresetParameter
+from h2b.grammar.preset import Preset
 from h2b.model.results import Value
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Final
 
-from attrs import fields, frozen
+from attrs import field, fields, frozen
 
 NUMBER_LIMIT: Final = 1_000_000
 """`Language.number_forms` speaks of whole numbers below this."""
@@ -157,8 +157,14 @@ class Language:
     negators: tuple[str, ...]
     """Words that turn an affirmation: "not correct"."""
     notation: Notation
+    no_digits: tuple[str, ...]
+    """Phrases in which a digit's name is none: "no one"."""
     numbers: Callable[[int], tuple[str, ...]]
     """The composition behind `number_forms`, with no check of the range."""
+    magnitudes: tuple[str, ...]
+    """Words for numbers that `number_forms` does not reach, or only with a count: "million"."""
+    transcribed: Mapping[str, str] = field(factory=dict)
+    """What an accented letter becomes among plain ones where the accent is not just left out: {"ü": "ue"}."""
 
     def __attrs_post_init__(self) -> None:
         for attribute in fields(type(self)):
@@ -174,6 +180,14 @@ class Language:
         if not 0 <= n < NUMBER_LIMIT:
             raise ValueError(f"number_forms: got {n}, expected 0 to {NUMBER_LIMIT - 1}")
         return self.numbers(n)
+
+    def names_a_letter(self, phrase: str) -> bool:
+        """Whether the phrase is a letter's own name: "double u" is no u said twice."""
+        return any(phrase in names for names in self.letters.values())
+
+    def plain(self, text: str) -> str:
+        """`text` without accents, as the language writes it where there are none: "müller" is "mueller" in German."""
+        return fold_accents("".join(self.transcribed.get(character, character) for character in text))
 
     def normalise(self, text: str) -> str:
         """The function `normalise`, the same in every language."""

@@ -1,7 +1,8 @@
 """The small words around an answer: "i would like three of them please", "c'est pour quatre".
 
 Owns the tables. Must not know grammars. A carrier says nothing of its own about a value: it neither counts something
-else ("three dogs") nor asks or tells something else ("press three for sales"). Every word is in its normal form.
+else ("three dogs") nor asks or tells something else ("press three for sales"). A negation
+does say something. Every word is in its normal form.
 """
 
 from collections.abc import Mapping
@@ -27,9 +28,10 @@ _CARRIERS: Final[Mapping[str, frozenset[str]]] = {
             a an the of for to on at in by from with as about around roughly approximately nearly almost over under
             only just exactly maybe perhaps probably possibly some something like more less least most or and but then
             than if because since so too also well right now today
-            yes yeah yep yup no nope not don't okay ok sure alright please thanks thank sorry pardon hello hi hey sir
+            yes yeah yep yup no nope okay ok sure alright please thanks thank sorry pardon hello hi hey sir
             madam ma'am wait hang hold actually basically really very all each total altogether both
             number numbers answer value code date time amount age born birthday one's old
+            work works fit fits suit suits
             """
         )
     ),
@@ -44,9 +46,10 @@ _CARRIERS: Final[Mapping[str, frozenset[str]]] = {
             dirais disons pense crois sais souhaite souhaiterais préfère aimerais peux peut pouvez besoin
             un une des le la les l de du d d'un d'une d'environ à au aux pour par sur dans chez avec vers environ
             presque plutôt seulement juste exactement peut être plus moins ou et mais puis donc aussi qui
-            que qu'il qu'on comme si ne pas né née
-            oui ouais non ok okay d'accord merci s'il s'te plaît plait vous bonjour bonsoir monsieur madame pardon
+            que qu'il qu'on comme si ne né née peu près
+            oui ouais non ok okay d'accord merci s'il s'te plaît plait vous bonjour bonsoir monsieur madame pardon allô
             désolé excusez attendez tous toutes tout total
+            convient conviennent va vont marche arrange
             numéro nombre réponse valeur code date heure montant âge naissance jour
             """
         )
@@ -59,6 +62,7 @@ _CARRIERS: Final[Mapping[str, frozenset[str]]] = {
             es era son eran soy somos ser sea será sería fue está están estoy hay ha he hemos tengo tiene tenemos
             quiero quería quisiera querría necesito prefiero tomo ponga pon ponme póngame deme dame digo diga decir
             creo pienso supongo sé puedo puede voy vamos vale me gustaría
+            viene vienen va van conviene bien
             de a en por para con desde hacia sobre unos aproximadamente alrededor casi cerca solo sólo solamente
             exactamente quizás quizá tal vez más menos o y e u pero pues que si como eso ese esa este esta esto
             sí no ok okay gracias favor perdón perdone disculpe espere hola buenos buenas días tardes señor señora
@@ -78,8 +82,9 @@ _CARRIERS: Final[Mapping[str, frozenset[str]]] = {
             von vom für um am an auf in im bei beim zu zum zur mit ab ungefähr etwa circa ca rund fast knapp über
             unter gegen nur genau exakt vielleicht wohl ungefähr mehr weniger oder und aber dann denn dass also auch
             wenn wie so dies diese dieser dieses da hier jetzt heute gerne gern lieber bitte danke schön
-            ja jawohl nein nee doch nicht kein okay ok entschuldigung pardon moment hallo guten tag herr frau warten
+            ja jawohl nein nee doch okay ok entschuldigung pardon moment hallo guten tag herr frau warten
             alle alles insgesamt zusammen
+            passt geht ginge klappt leider eher eigentlich ganz völlig vollkommen schon mal
             nummer zahl antwort wert code datum zeit betrag alter geboren geburtstag uhr
             """
         )

@@ -248,7 +248,7 @@ _DIGIT_HOMOPHONES: Final = taken_for(
         "6": "sex",
         "7": "siebend",
         "8": "ach, achte",
-        "9": "nein, neu, neuen",
+        "9": "neu, neuen",
     }
 )
 
@@ -297,29 +297,48 @@ _ALPHABETS: Final = {
 
 _YES: Final = phrases(
     """
-    ja, ja ja, jawohl, jawoll, jo, jep, jup, jap, joa, ja bitte, ja gerne, ja gern, ja genau, ja klar,
-    ja natürlich, ja sicher, ja richtig, ja das stimmt, ja stimmt, ja das ist richtig, ja danke, ja
-    korrekt, ja das ist korrekt, ja auf jeden fall, ach ja, oh ja, na klar, na gut, genau, ganz genau,
-    genau so, klar, natürlich, selbstverständlich, sicher, sicherlich, gewiss, freilich, richtig, das
-    ist richtig, korrekt, das ist korrekt, stimmt, das stimmt, stimmt genau, exakt, einverstanden, ich
-    bin einverstanden, in ordnung, das ist in ordnung, alles klar, ok, okay, o k, gut, sehr gut, gerne,
-    gern, sehr gerne, sehr gern, auf jeden fall, auf alle fälle, absolut, definitiv, unbedingt, doch,
-    wahr, perfekt, passt, das passt, so ist es, bestätigt, ich bestätige, warum nicht, kein problem, von
-    mir aus, mhm
+    ja, ja ja, jawohl, jawoll, jo, jep, jup, jap, joa, ja bitte, ja gerne, ja gern, ja genau, ja klar, ja
+    natürlich, ja sicher, ja richtig, ja das stimmt, ja stimmt, ja das ist richtig, ja danke, ja korrekt, ja das
+    ist korrekt, ja auf jeden fall, ach ja, oh ja, na klar, na gut, genau, ganz genau, genau so, klar, natürlich,
+    selbstverständlich, sicher, sicherlich, gewiss, freilich, richtig, das ist richtig, korrekt, das ist korrekt,
+    stimmt, das stimmt, stimmt genau, exakt, einverstanden, ich bin einverstanden, in ordnung, das ist in ordnung,
+    alles klar, ok, okay, o k, gut, sehr gut, gerne, gern, sehr gerne, sehr gern, auf jeden fall, auf alle fälle,
+    absolut, definitiv, unbedingt, doch, wahr, perfekt, passt, das passt, so ist es, bestätigt, ich bestätige,
+    warum nicht, kein problem, von mir aus, mhm, ich glaube schon, ich denke schon, glaube schon, denke schon,
+    glaub schon, ich glaub schon, ich glaube ja, ich denke ja, das glaube ich, das denke ich, schon, klingt gut,
+    das klingt gut, hört sich gut an, das hört sich gut an, das wäre gut, das ist gut, das ist okay, ist okay, ist
+    in ordnung, das geht, geht klar, das geht klar, geht in ordnung, das geht in ordnung, passt schon, passt so,
+    das passt so, passt mir, das passt mir, alles richtig, alles korrekt, ist richtig, ist korrekt, das ist wahr,
+    das bin ich, ich bin es, bin ich, habe ich, hab ich, möchte ich, will ich, kann ich, das möchte ich, das will
+    ich, aber ja, aber sicher, aber natürlich, aber gerne, na sicher, logisch, logo, super, prima, toll, wunderbar,
+    machen wir so, machen wir, machen sie das, kein thema, keine einwände, meinetwegen, ohne zweifel, am apparat,
+    eher ja
     """
 )
 
 _NO: Final = phrases(
     """
-    nein, nein nein, nein nein nein, nee, ne, nö, nä, nein danke, nein gar nicht, nein überhaupt nicht,
-    nein das stimmt nicht, nein stimmt nicht, nein das ist falsch, nein das ist nicht richtig, nein
-    leider nicht, nein natürlich nicht, ach nein, oh nein, aber nein, nicht, gar nicht, überhaupt nicht,
-    ganz und gar nicht, auf keinen fall, auf gar keinen fall, keinesfalls, keineswegs, keine, kein
-    interesse, bestimmt nicht, sicher nicht, natürlich nicht, lieber nicht, eher nicht, nicht wirklich,
-    nicht ganz, nicht richtig, das ist nicht richtig, nicht korrekt, das ist nicht korrekt, das stimmt
-    nicht, stimmt nicht, falsch, das ist falsch, verkehrt, unwahr, negativ, nie, niemals, nicht
-    einverstanden, ich bin nicht einverstanden, jetzt nicht, heute nicht, noch nicht, ich möchte nicht,
-    ich will nicht, ich glaube nicht, passt nicht, das passt nicht
+    nein, nein nein, nein nein nein, nee, ne, nö, nä, nein danke, nein gar nicht, nein überhaupt nicht, nein das
+    stimmt nicht, nein stimmt nicht, nein das ist falsch, nein das ist nicht richtig, nein leider nicht, nein
+    natürlich nicht, ach nein, oh nein, aber nein, nicht, gar nicht, überhaupt nicht, ganz und gar nicht, auf
+    keinen fall, auf gar keinen fall, keinesfalls, keineswegs, keine, kein interesse, bestimmt nicht, sicher nicht,
+    natürlich nicht, lieber nicht, eher nicht, nicht wirklich, nicht ganz, nicht richtig, das ist nicht richtig,
+    nicht korrekt, das ist nicht korrekt, das stimmt nicht, stimmt nicht, falsch, das ist falsch, verkehrt, unwahr,
+    negativ, nie, niemals, nicht einverstanden, ich bin nicht einverstanden, jetzt nicht, heute nicht, noch nicht,
+    ich möchte nicht, ich will nicht, ich glaube nicht, passt nicht, das passt nicht, ich glaube nein, ich denke
+    nein, glaube nicht, glaub nicht, ich glaub nicht, ich denke nicht, denke nicht, das glaube ich nicht, das denke
+    ich nicht, ich fürchte nein, wohl nicht, wohl kaum, eher nein, wahrscheinlich nicht, leider nicht, leider nein,
+    im moment nicht, momentan nicht, zurzeit nicht, diesmal nicht, nicht jetzt, nicht heute, nicht mehr, nicht
+    nötig, das ist nicht nötig, nicht notwendig, brauche ich nicht, das brauche ich nicht, möchte ich nicht, das
+    möchte ich nicht, will ich nicht, das will ich nicht, kann ich nicht, das kann ich nicht, habe ich nicht, hab
+    ich nicht, das habe ich nicht, habe keine, ich habe keine, ich habe keinen, ich habe keins, bin ich nicht, das
+    bin ich nicht, ich bin es nicht, das ist es nicht, das ist nicht wahr, das geht nicht, geht nicht, kein bedarf,
+    ich habe kein interesse, nicht interessiert, ich bin nicht interessiert, ist falsch, ist nicht richtig, ist
+    nicht korrekt, das ist verkehrt, das ist ein fehler, doch nicht, ungern, gerade nicht, ich möchte das nicht,
+    ich will das nicht, stimmt so nicht, das stimmt so nicht, passt mir nicht, das passt mir nicht, ich brauche
+    nicht, ich möchte keine, ich möchte keinen, ich will keine, ich will keinen, ich brauche keine, ich brauche
+    keinen, eigentlich nicht, auch nicht, ich auch nicht, nicht dass ich wüsste, keine fragen, ich habe keine
+    fragen, nichts, nichts mehr
     """
 )
 
@@ -332,11 +351,18 @@ GERMAN: Final = Language(
     symbols=_SYMBOLS,
     alphabets=_ALPHABETS,
     links=("wie", "wie in", "für", "von"),
-    doubling={"doppel": 2, "zweimal": 2, "zwei mal": 2, "dreimal": 3, "drei mal": 3, "dreifach": 3},
+    doubling={
+        "doppel": 2,
+        **dict.fromkeys(phrases("zweimal, zwei mal, zweimal die, zwei mal die, zweimal das, zwei mal das"), 2),
+        **dict.fromkeys(phrases("dreimal, drei mal, dreimal die, drei mal die, dreimal das, dreifach"), 3),
+    },
     fillers=frozenset(words("äh ähm öh öhm hm hmm mm mmm also na naja nun tja halt eben so")),
     yes=_YES,
     no=_NO,
-    negators=("nicht", "nein", "kein", "keine", "keinesfalls", "nie", "niemals"),
+    negators=words("nicht kein keine keinen keinem keiner keinesfalls nie niemals weder"),
     notation=_NOTATION,
+    no_digits=phrases("ein moment, einen moment, ein augenblick, eine minute, eine sekunde, ein bisschen, ein paar"),
     numbers=_number_forms,
+    magnitudes=words("million millionen milliarde milliarden"),
+    transcribed={"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"},
 )

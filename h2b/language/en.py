@@ -150,7 +150,7 @@ _LETTERS: Final = {
     "t": ("t", "tee"),
     "u": ("u", "yu"),
     "v": ("v", "vee"),
-    "w": ("w", "double u", "double you", "doubleyou"),
+    "w": ("w", "double u", "double you", "double yu", "doubleyou"),
     "x": ("x", "ex"),
     "y": ("y", "wye"),
     "z": ("z", "zed", "zee"),
@@ -227,23 +227,45 @@ _ALPHABETS: Final = {
 
 _YES: Final = phrases(
     """
-    yes, yeah, yep, yup, yes please, yes yes, yes sir, yes ma'am, yes indeed, yes it is, yes i do, yes
-    that's right, yes of course, oh yes, ok, okay, o k, sure, sure thing, for sure, of course,
-    certainly, definitely, absolutely, exactly, precisely, indeed, correct, that's correct, that is
-    correct, right, that's right, that is right, that's it, that's fine, all right, alright,
-    affirmative, true, it is, i do, i agree, i confirm, agreed, fine, perfect, go ahead, by all means,
-    uh huh, mm hmm, mhm, why not, no problem, you bet, aye
+    yes, yeah, yep, yup, yes please, yes yes, yes sir, yes ma'am, yes indeed, yes it is, yes i do, yes that's
+    right, yes of course, oh yes, ok, okay, o k, sure, sure thing, for sure, of course, certainly, definitely,
+    absolutely, exactly, precisely, indeed, correct, that's correct, that is correct, right, that's right, that is
+    right, that's it, that's fine, all right, alright, affirmative, true, it is, i do, i agree, i confirm, agreed,
+    fine, perfect, go ahead, by all means, uh huh, mm hmm, mhm, why not, no problem, you bet, aye, yea, ya, it
+    does, it's correct, it is correct, it's right, it is right, it's true, that's true, that's the one, that's me,
+    that is me, i think so, i believe so, i guess so, i suppose so, think so, sounds good, that sounds good, sounds
+    right, that sounds right, sounds great, that sounds great, sounds fine, that works, works for me, that works
+    for me, that'll work, that'll do, very good, very well, good, great, that's good, that's great, that's perfect,
+    that's ok, that's okay, that's all right, that's alright, it's fine, it's ok, it's okay, it's all right, please
+    do, you're right, you got it, i am, i have, i did, i can, i will, i would, you can, you may, i'd like that, i
+    would like that, i'd love to, do it, let's do it, no problem at all, not a problem, no worries, no objection,
+    no objections, no doubt, without a doubt, totally, obviously, naturally, gladly, go on, carry on, continue,
+    proceed, it's me, this is he, this is she, speaking, i'd like to, positive, fine with me, fine by me, i do
+    agree, i'm afraid so
     """
 )
 
 _NO: Final = phrases(
     """
-    no, nope, nah, no no, no no no, no thanks, no thank you, no sir, no ma'am, no way, oh no, not at
-    all, no not at all, certainly not, definitely not, absolutely not, of course not, not really, not
-    now, not today, not this time, not correct, not right, that's not correct, that's not right, that's
-    not it, that is not correct, that is not right, incorrect, that's incorrect, wrong, that's wrong,
-    negative, false, never, never mind, it isn't, it is not, i don't, i do not, no it isn't, no it's
-    not, no i don't, i don't think so, i disagree, uh uh
+    no, nope, nah, no no, no no no, no thanks, no thank you, no sir, no ma'am, no way, oh no, not at all, no not at
+    all, certainly not, definitely not, absolutely not, of course not, not really, not now, not today, not this
+    time, not correct, not right, that's not correct, that's not right, that's not it, that is not correct, that is
+    not right, incorrect, that's incorrect, wrong, that's wrong, negative, false, never, never mind, it isn't, it
+    is not, i don't, i do not, no it isn't, no it's not, no i don't, i don't think so, i disagree, uh uh, not yet,
+    not quite, not exactly, not quite right, not any more, not anymore, not for me, not interested, i'm not
+    interested, i am not interested, not necessary, not needed, not at this time, not at the moment, not right now,
+    not tonight, i think not, i don't believe so, i do not think so, i do not believe so, don't think so, i guess
+    not, i suppose not, i hope not, probably not, i'd rather not, i would rather not, rather not, i'd prefer not
+    to, i don't want to, i do not want to, i don't want it, i don't want that, i don't have it, i don't have one, i
+    don't have any, i haven't, i have not, i didn't, i did not, i can't, i cannot, i won't, i will not, i wouldn't,
+    i'm not, i am not, it's not, it doesn't, it does not, it's wrong, it is wrong, it's incorrect, it's not
+    correct, it's not right, it isn't correct, it isn't right, that isn't correct, that isn't right, that isn't it,
+    that's not true, that's not me, that's not mine, that's not the one, not true, not me, not mine, that doesn't
+    work, that doesn't work for me, doesn't sound right, that doesn't sound right, none, none of them, nothing
+    else, out of the question, under no circumstances, by no means, no chance, not a chance, don't, do not, please
+    don't, don't bother, unlikely, nuh uh, no need, i don't want, i do not want, i don't need, i do not need, i
+    don't need to, i don't need it, i don't need that, i don't agree, i do not agree, i'm afraid not, not that i
+    know of, not as far as i know, nothing
     """
 )
 
@@ -260,7 +282,19 @@ ENGLISH: Final = Language(
     fillers=frozenset(words("uh uhh um umm er erm hm hmm mm mmm ah huh well so actually basically")),
     yes=_YES,
     no=_NO,
-    negators=("not", "isn't", "don't", "doesn't", "never"),
+    negators=words(
+        """
+        not isn't aren't wasn't weren't don't doesn't didn't won't wouldn't can't cannot couldn't shouldn't haven't
+        hasn't hadn't never neither nor
+        """
+    ),
     notation=_NOTATION,
+    no_digits=phrases(
+        """
+        no one, another one, this one, that one, which one, one of, one moment, one minute, one second, one sec,
+        one more, one another
+        """
+    ),
     numbers=_number_forms,
+    magnitudes=words("hundred thousand million millions billion billions trillion"),
 )

@@ -173,6 +173,12 @@ _LETTERS: Final = {
     "x": ("x", "equis"),
     "y": ("y", "i griega", "ye"),
     "z": ("z", "zeta", "ceta"),
+    "á": ("á", "a con acento", "a con tilde", "a acentuada"),
+    "é": ("é", "e con acento", "e con tilde", "e acentuada"),
+    "í": ("í", "i con acento", "i con tilde", "i acentuada"),
+    "ó": ("ó", "o con acento", "o con tilde", "o acentuada"),
+    "ú": ("ú", "u con acento", "u con tilde", "u acentuada"),
+    "ü": ("ü", "u con diéresis"),
 }
 
 # "de" is the name of d, but it also links a letter to its word: "b de barcelona".
@@ -250,25 +256,36 @@ _ALPHABETS: Final = {
 
 _YES: Final = phrases(
     """
-    sí, si, sí sí, si si, sip, sí señor, sí señora, sí señorita, sí por favor, sí claro, sí gracias, sí
-    correcto, sí eso es, sí exacto, sí así es, sí por supuesto, sí desde luego, sí es correcto, sí
-    quiero, claro, claro que sí, clarísimo, por supuesto, por supuesto que sí, desde luego, cómo no,
-    correcto, es correcto, eso es, eso mismo, así es, exacto, exactamente, efectivamente, en efecto,
-    ciertamente, cierto, es cierto, es verdad, verdad, verdadero, afirmativo, de acuerdo, estoy de
-    acuerdo, vale, ok, okay, okey, está bien, muy bien, perfecto, perfectamente, conforme, confirmo, lo
-    confirmo, seguro, con gusto, con mucho gusto, encantado, encantada, dale, órale, ándale, ajá, sin
-    duda, sin problema, ningún problema, por qué no
+    sí, si, sí sí, si si, sip, sí señor, sí señora, sí señorita, sí por favor, sí claro, sí gracias, sí correcto,
+    sí eso es, sí exacto, sí así es, sí por supuesto, sí desde luego, sí es correcto, sí quiero, claro, claro que
+    sí, clarísimo, por supuesto, por supuesto que sí, desde luego, cómo no, correcto, es correcto, eso es, eso
+    mismo, así es, exacto, exactamente, efectivamente, en efecto, ciertamente, cierto, es cierto, es verdad,
+    verdad, verdadero, afirmativo, de acuerdo, estoy de acuerdo, vale, ok, okay, okey, está bien, muy bien,
+    perfecto, perfectamente, conforme, confirmo, lo confirmo, seguro, con gusto, con mucho gusto, encantado,
+    encantada, dale, órale, ándale, ajá, sin duda, sin problema, ningún problema, por qué no, creo que sí, yo creo
+    que sí, pienso que sí, supongo que sí, me parece que sí, diría que sí, eso creo, me parece bien, me parece
+    perfecto, suena bien, está correcto, está perfecto, todo correcto, todo bien, no hay problema, no hay ningún
+    problema, sin ningún problema, no tengo inconveniente, bien, genial, estupendo, venga, va, adelante, lo tengo,
+    sí lo tengo, sí tengo, soy yo, sí soy yo, tiene razón, me viene bien, me va bien, me conviene, ya lo creo, sin
+    duda alguna, no tengo ningún problema, no tengo problema, no tengo problemas, ningún inconveniente,
+    correctísimo, sale, me gusta la idea, correcta, es correcta, exacta, estoy seguro, estoy segura
     """
 )
 
 _NO: Final = phrases(
     """
-    no, no no, no no no, nop, no gracias, no señor, no señora, no señorita, no para nada, para nada, en
-    absoluto, de ninguna manera, de ningún modo, ni hablar, claro que no, por supuesto que no, desde
-    luego que no, no es correcto, no no es correcto, no es eso, eso no es, no es así, así no es, no es
-    cierto, no es verdad, no exactamente, no del todo, no quiero, no lo quiero, no estoy de acuerdo, no
-    me interesa, no creo, no lo creo, ahora no, hoy no, todavía no, incorrecto, es incorrecto,
-    equivocado, está mal, falso, es falso, negativo, nunca, jamás, tampoco, qué va, mejor no
+    no, no no, no no no, nop, no gracias, no señor, no señora, no señorita, no para nada, para nada, en absoluto,
+    de ninguna manera, de ningún modo, ni hablar, claro que no, por supuesto que no, desde luego que no, no es
+    correcto, no no es correcto, no es eso, eso no es, no es así, así no es, no es cierto, no es verdad, no
+    exactamente, no del todo, no quiero, no lo quiero, no estoy de acuerdo, no me interesa, no creo, no lo creo,
+    ahora no, hoy no, todavía no, incorrecto, es incorrecto, equivocado, está mal, falso, es falso, negativo,
+    nunca, jamás, tampoco, qué va, mejor no, creo que no, yo creo que no, pienso que no, supongo que no, me parece
+    que no, diría que no, me temo que no, no me parece, no me parece bien, no está bien, no está correcto, no soy
+    yo, no tengo, no lo tengo, no la tengo, no puedo, no deseo, no lo deseo, no hace falta, no es necesario, no me
+    conviene, no me viene bien, no estoy interesado, no estoy interesada, no me apetece, aún no, por ahora no, de
+    momento no, por el momento no, esta vez no, eso no, yo no, ya no, ni pensarlo, ni de broma, nada, probablemente
+    no, es un error, está equivocado, así no, no señor gracias, no necesito, no lo necesito, no es correcta,
+    incorrecta, es incorrecta, equivocada, que yo sepa no, no que yo sepa
     """
 )
 
@@ -281,11 +298,16 @@ SPANISH: Final = Language(
     symbols=_SYMBOLS,
     alphabets=_ALPHABETS,
     links=("de", "como", "como en", "como de"),
-    doubling={"doble": 2, "dos veces": 2, "triple": 3, "tres veces": 3},
+    doubling={
+        **dict.fromkeys(phrases("doble, dos veces, dos veces el, dos veces la"), 2),
+        **dict.fromkeys(phrases("triple, tres veces, tres veces el, tres veces la"), 3),
+    },
     fillers=frozenset(words("eh em ehm este mm mmm hm pues bueno entonces verá mire oiga ay uf digamos osea")),
     yes=_YES,
     no=_NO,
     negators=("no", "nunca", "jamás", "tampoco", "ni"),
     notation=_NOTATION,
+    no_digits=phrases("un momento, un momentito, un instante, un minuto, un segundo, un poco, una vez"),
     numbers=_number_forms,
+    magnitudes=words("millón millones millardo millardos billón billones"),
 )

@@ -181,6 +181,7 @@ _LETTERS: Final = {
     "ï": ("ï", "i tréma"),
     "ô": ("ô", "o accent circonflexe"),
     "ù": ("ù", "u accent grave"),
+    "ü": ("ü", "u tréma"),
     "û": ("û", "u accent circonflexe"),
     "ç": ("ç", "c cédille"),
 }
@@ -277,29 +278,47 @@ _ALPHABETS: Final = {
 
 _YES: Final = phrases(
     """
-    oui, ouais, ouep, oui oui, ah oui, ben oui, bah oui, eh bien oui, euh oui, mais oui, oui merci, oui
-    s'il vous plaît, oui bien sûr, oui tout à fait, oui c'est ça, oui d'accord, oui exactement, oui
-    absolument, oui volontiers, oui c'est bien ça, oui c'est exact, oui c'est correct, oui je veux bien,
-    oui je confirme, si, mais si, d'accord, c'est d'accord, je suis d'accord, ok, okay, o k, ça marche,
-    ça me va, tout à fait, c'est ça, c'est bien ça, c'est cela, voilà c'est ça, exactement, exact, c'est
-    exact, c'est correct, correct, c'est bon, c'est juste, c'est vrai, vrai, bien sûr, bien sûr que oui,
-    bien entendu, évidemment, absolument, certainement, effectivement, en effet, affirmatif, parfait,
-    parfaitement, volontiers, avec plaisir, je veux bien, je confirme, je valide, pourquoi pas, entendu,
-    sans problème, pas de problème, carrément, très bien
+    oui, ouais, ouep, oui oui, ah oui, ben oui, bah oui, eh bien oui, euh oui, mais oui, oui merci, oui s'il vous
+    plaît, oui bien sûr, oui tout à fait, oui c'est ça, oui d'accord, oui exactement, oui absolument, oui
+    volontiers, oui c'est bien ça, oui c'est exact, oui c'est correct, oui je veux bien, oui je confirme, si, mais
+    si, d'accord, c'est d'accord, je suis d'accord, ok, okay, o k, ça marche, ça me va, tout à fait, c'est ça,
+    c'est bien ça, c'est cela, voilà c'est ça, exactement, exact, c'est exact, c'est correct, correct, c'est bon,
+    c'est juste, c'est vrai, vrai, bien sûr, bien sûr que oui, bien entendu, évidemment, absolument, certainement,
+    effectivement, en effet, affirmatif, parfait, parfaitement, volontiers, avec plaisir, je veux bien, je
+    confirme, je valide, pourquoi pas, entendu, sans problème, pas de problème, carrément, très bien, je crois que
+    oui, je pense que oui, je crois bien, je crois, je pense, il me semble, il me semble que oui, je suppose que
+    oui, plutôt oui, pas de souci, pas de soucis, sans souci, aucun problème, aucun souci, y a pas de problème, y a
+    pas de souci, il n'y a pas de problème, il n'y a pas de souci, c'est parfait, c'est bien, c'est très bien,
+    c'est ok, c'est moi, c'est bien moi, c'est le bon, c'est la bonne, ça me convient, cela me convient, ça me
+    convient très bien, ça me va très bien, ça va, ça roule, ça joue, nickel, super, impeccable, bonne idée, allez
+    y, allons y, vas y, si si, je veux, je l'ai, tout à fait d'accord, sans doute, sans aucun doute, j'accepte,
+    j'approuve, positif, correcte, exacte, je suis sûr, je suis sûre, j'en suis sûr, j'en suis sûre, oh que oui, je
+    n'ai pas de problème
     """
 )
 
 _NO: Final = phrases(
     """
-    non, nan, non non, non non non, ah non, ben non, bah non, euh non, mais non, oh non, non merci, non
-    pas du tout, non c'est pas ça, non ce n'est pas ça, non pas vraiment, pas du tout, surtout pas, pas
-    vraiment, pas d'accord, je ne suis pas d'accord, je suis pas d'accord, pas maintenant, pas
-    aujourd'hui, pas question, hors de question, certainement pas, absolument pas, sûrement pas, bien
-    sûr que non, évidemment pas, en aucun cas, aucunement, nullement, jamais, jamais de la vie, négatif,
-    faux, c'est faux, incorrect, c'est incorrect, pas correct, pas exactement, pas tout à fait, ce n'est
-    pas ça, c'est pas ça, ce n'est pas correct, c'est pas correct, ce n'est pas exact, c'est pas bon, ce
-    n'est pas bon, je ne veux pas, je veux pas, je ne crois pas, je crois pas, je ne pense pas, je pense
-    pas, je ne préfère pas, je préfère pas, ça ne va pas, ça va pas
+    non, nan, non non, non non non, ah non, ben non, bah non, euh non, mais non, oh non, non merci, non pas du
+    tout, non c'est pas ça, non ce n'est pas ça, non pas vraiment, pas du tout, surtout pas, pas vraiment, pas
+    d'accord, je ne suis pas d'accord, je suis pas d'accord, pas maintenant, pas aujourd'hui, pas question, hors de
+    question, certainement pas, absolument pas, sûrement pas, bien sûr que non, évidemment pas, en aucun cas,
+    aucunement, nullement, jamais, jamais de la vie, négatif, faux, c'est faux, incorrect, c'est incorrect, pas
+    correct, pas exactement, pas tout à fait, ce n'est pas ça, c'est pas ça, ce n'est pas correct, c'est pas
+    correct, ce n'est pas exact, c'est pas bon, ce n'est pas bon, je ne veux pas, je veux pas, je ne crois pas, je
+    crois pas, je ne pense pas, je pense pas, je ne préfère pas, je préfère pas, ça ne va pas, ça va pas, je crois
+    que non, je pense que non, il me semble que non, je suppose que non, plutôt non, plutôt pas, pas encore, pas
+    pour l'instant, pas pour le moment, pas en ce moment, pas cette fois, pas tellement, pas besoin, je n'en ai pas
+    besoin, j'en ai pas besoin, ça ne m'intéresse pas, ça m'intéresse pas, pas intéressé, pas intéressée, je ne
+    suis pas intéressé, je ne suis pas intéressée, je suis pas intéressé, je suis pas intéressée, ça ne me convient
+    pas, ça me convient pas, cela ne me convient pas, je n'en ai pas, j'en ai pas, je ne l'ai pas, je l'ai pas, je
+    n'ai pas, j'ai pas, je ne peux pas, je peux pas, c'est pas exact, c'est pas juste, ce n'est pas juste, c'est
+    pas vrai, ce n'est pas vrai, c'est pas moi, ce n'est pas moi, c'est pas le bon, ce n'est pas le bon, c'est pas
+    la bonne, ce n'est pas la bonne, c'est pas le cas, ce n'est pas le cas, c'est une erreur, c'est pas possible,
+    ce n'est pas possible, je refuse, moi non plus, probablement pas, évidemment que non, je ne confirme pas, je
+    n'accepte pas, ça ne marche pas, ça marche pas, ça ne va pas du tout, je ne souhaite pas, je souhaite pas, je
+    n'ai pas besoin, j'ai pas besoin, fausse, inexact, inexacte, c'est inexact, incorrecte, pas que je sache, pas à
+    ma connaissance, rien, rien d'autre
     """
 )
 
@@ -312,11 +331,16 @@ FRENCH: Final = Language(
     symbols=_SYMBOLS,
     alphabets=_ALPHABETS,
     links=("comme", "pour", "comme dans"),
-    doubling={"double": 2, "deux fois": 2, "triple": 3, "trois fois": 3},
+    doubling={
+        **dict.fromkeys(phrases("double, deux fois, deux fois le"), 2),
+        **dict.fromkeys(phrases("triple, trois fois, trois fois le"), 3),
+    },
     fillers=frozenset(words("euh heu hum hem hmm mm ah eh bah ben bon alors donc voilà enfin attendez bref quoi")),
     yes=_YES,
     no=_NO,
-    negators=("pas", "non", "jamais", "aucunement"),
+    negators=("pas", "jamais", "aucunement", "aucun", "aucune", "ni"),
     notation=_NOTATION,
+    no_digits=phrases("un moment, un instant, une minute, une seconde, un peu, une fois"),
     numbers=_number_forms,
+    magnitudes=words("million millions milliard milliards"),
 )

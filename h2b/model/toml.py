@@ -18,7 +18,8 @@ MAXIMUM_INTEGER = 2**63 - 1
 def read_toml(text: str, path: str = "") -> dict[str, Any]:
     """The tables of a text; `path` names it in errors. Raises ConfigurationError, with the line where it is known."""
     try:
-        content = tomllib.loads(text)
+        # Some editors begin a file with a mark of its encoding.
+        content = tomllib.loads(text.removeprefix("\ufeff"))
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
         raise ConfigurationError(f"not TOML: {error}", path, int(line[1]) if line else None) from error

@@ -131,6 +131,28 @@ def test_an_example_that_does_not_hold_is_told_with_file_and_line(folder: Path) 
     assert lines[-1] == "1 file, 2 examples, 1 failed"
 
 
+def test_a_name_that_another_grammar_has_is_told(folder: Path) -> None:
+    (folder / "speech" / "colour.toml").write_text(COLOUR.replace("[fixed]", 'names = ["speech/date"]\n[fixed]'))
+    result = run("grammars", "check", "own")
+    assert result.exit_code == 2
+    told_names = "h2b: own/speech/colour.toml:4: names: 'speech/date' is taken by "
+    assert [line for line in result.output.splitlines() if line.startswith(told_names)]
+
+
+def test_arguments_that_the_kind_does_not_take_stop_every_command(folder: Path) -> None:
+    (folder / "speech" / "colour.toml").write_text(COLOUR.replace("[fixed]", "[fixed]\nalternativs = 'x'"))
+    (folder.parent / "h2b.toml").write_text('[grammars]\nfolder = "own"\n')
+    why = "own/speech/colour.toml:5: unknown argument 'alternativs' of keywords (nearest: 'alternatives')"
+    for command in (
+        ["check", "own"],
+        ["check", "--no-audio", "--config", "h2b.toml"],
+        ["list", "--config", "h2b.toml"],
+    ):
+        result = run("grammars", *command)
+        assert result.exit_code != 0, command
+        assert f"h2b: {why}, expected: alternatives\n" in result.output
+
+
 def test_an_example_that_is_not_there_is_a_failure(folder: Path) -> None:
     (folder / "speech" / "colour.toml").write_text(COLOUR.partition('[[examples]]\nlanguage = "en"\nsay = "hello"')[0])
     result = run("grammars", "check", "own")

@@ -83,6 +83,9 @@ KEYWORDS = (
     ("agent|billing", "something else", []),
     ("no", "now", []),
     ("agent", "", []),
+    ("5%|5", "five percent", ["5%", "5"]),
+    ("2|two", "two", ["2"]),
+    ("agent|agent", "agent", ["agent"]),
 )
 
 
@@ -98,6 +101,47 @@ def test_words_said_exactly_are_sure_and_near_ones_as_sure_as_they_are_like() ->
     first, second = found("keywords", "en", "filling", alternatives="billing|falling")
     assert (first.value, second.value) == ("billing", "falling")
     assert first.quality == second.quality == pytest.approx(6 / 7)
+
+
+PARTS_OF_NUMBERS = (
+    # language, alternatives, said, values
+    ("en", "one|two", "twenty two", []),
+    ("en", "one|two", "22", []),
+    ("en", "one|two", "two hundred", []),
+    ("en", "one|two", "two point five", []),
+    ("en", "room two|room 12", "room two hundred", []),
+    ("en", "first|second", "the twenty second", []),
+    ("en", "two|twenty two", "twenty two", ["twenty two"]),
+    ("en", "one|two", "number two please", ["two"]),
+    ("en", "one|two", "one or two", ["one", "two"]),
+    ("en", "one|two", "one two", ["one", "two"]),
+    ("en", "24/7|agent", "twenty four seven", ["24/7"]),
+    ("en", "first|second", "the second one", ["second"]),
+    ("fr", "deux|quatre", "quatre-vingt-deux", []),
+    ("fr", "un|deux", "cent un", []),
+    ("fr", "un|deux", "le deux", ["deux"]),
+    ("fr", "un agent|une carte", "un agent", ["un agent"]),
+    ("es", "dos|treinta", "treinta y dos", []),
+    ("es", "uno|dos", "la dos", ["dos"]),
+    ("de", "zwei|zwanzig", "zwei und zwanzig", []),
+    ("de", "fünf|zwölf", "fünf hundert", []),
+    ("de", "fünf|zwölf", "zwölf bitte", ["zwölf"]),
+)
+
+
+@pytest.mark.parametrize(("code", "alternatives", "said", "expected"), PARTS_OF_NUMBERS)
+def test_a_part_of_a_longer_number_is_no_keyword(code: str, alternatives: str, said: str, expected: list[str]) -> None:
+    matches = found("keywords", code, said, alternatives=alternatives)
+    assert [(match.value, match.quality) for match in matches] == [(value, 1.0) for value in expected]
+
+
+@pytest.mark.parametrize(
+    ("code", "said"), [("en", "two five"), ("en", "one twenty"), ("fr", "un cinq"), ("es", "dos ocho")]
+)
+def test_a_number_in_a_row_of_others_is_a_weak_keyword(code: str, said: str) -> None:
+    alternatives = {"en": "one|two", "fr": "un|deux", "es": "uno|dos"}[code]
+    (match,) = found("keywords", code, said, alternatives=alternatives)
+    assert match.quality < 0.5
 
 
 @pytest.mark.parametrize(
@@ -162,12 +206,13 @@ def test_free_speech_matches_any_words_but_none(kind: str) -> None:
     [
         ("en", "one two", {"length": 4}, [], ["12"]),
         ("en", "one two", {"minlength": 2}, ["12"], []),
-        ("en", "one two three", {"maxlength": 2}, ["12", "23"][:1], []),
+        ("en", "one two three", {"maxlength": 2}, [], []),
         ("en", "one two", {"minlength": 3, "maxlength": 5}, [], ["12"]),
         ("en", "one two", {"regex": "12[0-9]?"}, ["12"], []),
         ("en", "one two", {"regex": "1[0-9]{3}"}, [], ["12"]),
         ("en", "two two", {"regex": "1[0-9]{3}"}, [], []),
-        ("en", "one two three four", {"regex": "1[0-9]*", "length": 3}, ["123"], []),
+        ("en", "one two three", {"regex": "1[0-9]*", "length": 3}, ["123"], []),
+        ("en", "one two three four", {"regex": "1[0-9]*", "length": 3}, [], []),
         ("en", "a b one", {"alphabet": "mixed", "regex": "[A-Z]{2}\\d{2}"}, [], ["ab1"]),
         ("en", "b dash five", {"alphabet": "mixed", "regex": "[a-z]\\-\\d"}, ["b-5"], []),
         ("en", "b five", {"alphabet": "mixed", "regex": "[a-z]\\-\\d"}, [], []),
@@ -213,16 +258,28 @@ REFUSED = {
     "keywords?alternatives=": "alternatives: got '', expected text of 1 to 4000 characters",
     "keywords?alternatives=||": f"alternatives is missing in the keywords grammar: {WORDS}",
     "keywords?alternatives=...|?!": f"alternatives is missing in the keywords grammar: {WORDS}",
-    f"keywords?alternatives={MANY}": f"alternatives is missing in a list of {MAXIMUM_ALTERNATIVES + 1}: {WORDS}",
+    f"keywords?alternatives={MANY}": f"alternatives: got {MAXIMUM_ALTERNATIVES + 1}, {WORDS}",
+    "keywords?alternatives=C++|C#": "alternatives: got 'C#', expected other words than those of 'C++'",
+    "keywords?alternatives=agent|Agent": "alternatives: got 'Agent', expected other words than those of 'agent'",
+    "keywords?alternatives=café|no|cafe": "alternatives: got 'cafe', expected other words than those of 'café'",
+    "keywords?alternatives=5$|$5": "alternatives: got '$5', expected other words than those of '5$'",
+    "keywords?alternatives=yes|?": "alternatives: got '?', expected words that can be said",
     "keywords?alternativs=a": "unknown parameter 'alternativs' (nearest: 'alternatives'), expected: alternatives",
     "boolean?x=1": "unknown parameter 'x', expected: none",
     "spelling/digits?length=0": "length: got '0', expected an integer from 1 to 64",
     "spelling/digits?length=65": "length: got '65', expected an integer from 1 to 64",
+    f"spelling/digits?length={'9' * 400}": "length: got 400 characters, expected an integer from 1 to 64",
+    f"spelling/digits?length={'9' * 4050}": "length: got 4050 characters, expected an integer from 1 to 64",
+    f"number?min=1{'0' * 400}": "min: got 401 characters, expected a number",
+    "number?min=1e400": "min: got '1e400', expected a number",
+    "number?min=nan": "min: got 'nan', expected a number",
+    f"time?earliest=-{'1' * 29}": f"earliest: got '-{'1' * 29}', expected an integer from 0 to 12",
     "spelling/digits?length=four": "length: got 'four', expected an integer from 1 to 64",
     "spelling/digits?length=4&length=4": "length is given twice",
     "spelling/digits?alphabet=mixed": "unknown parameter 'alphabet', expected: length, minlength, maxlength, regex",
     "spelling/digits?minlength=5&maxlength=4": "maxlength: got 4, expected at least minlength, which is 5",
     "spelling/digits?regex=(": "regex, position 2: got the end, expected ')'",
+    f"spelling/digits?regex=1{{{'9' * 300}}}": "regex, position 2: got '{', expected {n}, {n,} or {n,m}",
     "spelling/digits?regex=[a-z]": NONE_SAYABLE,
     "spelling/digits?regex=12&length=3": NONE_SAYABLE,
     "spelling/digits?regex=1&minlength=2": NONE_SAYABLE,
@@ -244,7 +301,8 @@ def test_the_most_alternatives_are_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["", "?length=4", "?minlength=2&maxlength=2", "?regex=[0-9]{4}-?", "?regex=\\d\\-\\d"]
+    "query",
+    ["", f"?length={'4':0>30}", "?length=4", "?minlength=2&maxlength=2", "?regex=[0-9]{4}-?", "?regex=\\d\\-\\d"],
 )
 def test_arguments_that_go_together_are_taken(query: str) -> None:
     REGISTRY.activate(f"builtin:speech/spelling/digits{query}", "en")

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,8 @@ from h2b.grammar.catalogue import load_catalogue
 from h2b.grammar.interpret import Verdict, interpret
 from h2b.grammar.voicexml import TYPES, format_value, interpret_keys, resolve
 from h2b.language import normalise
-from h2b.model.errors import GrammarDefinitionError, NoSuchGrammar
+from h2b.model.errors import GrammarDefinitionError, LanguageUnsupported, NoSuchGrammar
+from h2b.model.formats import GrammarFormat
 from h2b.model.results import Hypothesis, MatchClass, Value
 
 REGISTRY = load_catalogue()
@@ -105,3 +107,18 @@ def test_what_keys_mean_is_what_their_beginnings_may_become(keys: str, name: str
     if interpret_keys(keys, grammar) is not None:
         for end in range(1, len(keys)):
             assert interpret_keys(keys[:end], grammar) is not None, keys[:end]
+
+
+def test_keys_are_recognised_in_a_language_without_a_speech_model() -> None:
+    without = evolve(REGISTRY, languages={"en": "", "fr": "install the multilingual models"})
+    assert without.activate("builtin:dtmf/digits?length=4", "fr").form == "dtmf"
+    keys = (
+        '<grammar xmlns="http://www.w3.org/2001/06/grammar" version="1.0" mode="dtmf" xml:lang="fr" root="r">'
+        '<rule id="r"><item>1</item></rule></grammar>'
+    )
+    named = without.define("menu", keys, GrammarFormat.SRGS_XML)
+    assert named.activate("session:menu", "fr").language == "fr"
+    with pytest.raises(LanguageUnsupported, match="install the multilingual models"):
+        without.activate("builtin:grammar/digits", "fr")
+    with pytest.raises(LanguageUnsupported, match="install the multilingual models"):
+        without.define("menu", keys.replace("dtmf", "voice"), GrammarFormat.SRGS_XML)

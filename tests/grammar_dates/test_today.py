@@ -5,7 +5,10 @@ import datetime
 import pytest
 from attrs import evolve
 
+from h2b.grammar.catalogue import load_catalogue
 from h2b.grammar.interpret import interpret
+from h2b.grammar.kinds import KINDS
+from h2b.language import language
 from h2b.model.errors import GrammarDefinitionError
 from h2b.model.results import Hypothesis
 from h2b.model.results import Path as SearchPath
@@ -30,8 +33,17 @@ def test_the_day_of_the_client_counts_before_the_registrys():
     assert tomorrow("builtin:speech/date?today=2024-02-28") == {"day": 29, "month": 2, "year": 2024, "valid": True}
 
 
-def test_only_grammars_that_declare_it_get_a_day():
+def test_only_grammars_of_dates_get_a_day():
     assert "today" not in CHRISTMAS.activate("builtin:speech/time", "en").arguments
+
+
+def test_a_date_whose_preset_says_nothing_of_the_day_gets_it_too(tmp_path):
+    (tmp_path / "mine.toml").write_text('type = "date"\ndoc = "A day."\nlanguages = ["en"]\n')
+    registry = evolve(load_catalogue([tmp_path]), today=lambda: datetime.date(2026, 11, 21))
+    active = registry.activate("builtin:mine", "en")
+    assert active.arguments == {"today": "2026-11-21"}
+    (found,) = KINDS["date"].find(["tomorrow"], active.arguments, language("en"))
+    assert found.value == {"day": 22, "month": 11, "year": 2026, "valid": True}
 
 
 def test_a_session_alias_gets_the_day_of_its_request():
@@ -39,7 +51,7 @@ def test_a_session_alias_gets_the_day_of_its_request():
     assert named.activate("session:when", "en").arguments == {"when": "future", "today": "2030-12-25"}
 
 
-@pytest.mark.parametrize("day", ["2026-02-31", "tomorrow!!", "0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize("day", ["2026-02-31", "tomorrow!!", "2026-W01-1", "0001-01-01", "9999-12-31"])
 def test_a_day_that_is_none_is_refused(day):
     with pytest.raises(GrammarDefinitionError, match=r"today: got .* expected a date such as 2026-11-21"):
         REGISTRY.activate(f"builtin:speech/date?today={day}", "en")

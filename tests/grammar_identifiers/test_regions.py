@@ -46,6 +46,34 @@ def test_phone_numbers_of_a_region(tag: str, say: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("say", "value"),
+    [
+        ("quatre-vingt-dix-sept mille quatre cent", "97400"),
+        ("neuf sept un zéro zéro", "97100"),
+        ("neuf cent soixante-seize zéro zéro", "97600"),
+        ("quatre-vingt-dix-huit mille", "98000"),
+        ("neuf huit sept un quatre", "98714"),
+        ("quatre-vingt-quinze mille cent", "95100"),
+    ],
+)
+def test_postcodes_overseas_and_of_monaco_are_those_of_france(say: str, value: str) -> None:
+    assert values(understood(ZIPCODE, "fr-FR", say))[0] == value
+
+
+@pytest.mark.parametrize(
+    ("tag", "say"),
+    [
+        ("en-US", "nine oh two one oh million"),
+        ("en-US", "nine nine oh two one oh"),
+        ("fr-FR", "quatre-vingt-dix-neuf mille"),
+        ("fr-FR", "quatre-vingt-seize mille"),
+    ],
+)
+def test_what_is_no_postcode_has_none(tag: str, say: str) -> None:
+    assert understood(ZIPCODE, tag, say).match is not MatchClass.COMPLETE
+
+
+@pytest.mark.parametrize(
     ("tag", "say"),
     [
         ("fr-FR", "un deux trois quatre cinq six sept huit neuf dix"),

@@ -53,6 +53,15 @@ def test_large_grammars_are_forgotten_sooner(monkeypatch: pytest.MonkeyPatch) ->
     assert len(kind._compiled) == 1
 
 
+def test_an_utterance_longer_than_the_matcher_takes_is_told() -> None:
+    registry = defined("$r = a<0->;")
+    assert found(registry, "a " * srgs.MAXIMUM_WORDS)[0].complete
+    assert not found(registry, "a " * (srgs.MAXIMUM_WORDS - 1) + "b")
+    with pytest.raises(GrammarDefinitionError) as caught:
+        found(registry, "a " * (srgs.MAXIMUM_WORDS + 1))
+    assert caught.value.reason == f"grammar 'session:g': more than {srgs.MAXIMUM_WORDS} words were said"
+
+
 def test_long_tokens_are_not_remembered() -> None:
     before = srgs._known_ways.cache_info().currsize
     assert found(defined(f"$r = {'a' * 101};"), "a" * 101)[0].complete

@@ -8,6 +8,7 @@ import pytest
 
 from h2b.language import LANGUAGES, Language, UnknownLanguage, language, normalise
 from h2b.language.base import NATO
+from h2b.language.corrections import corrections
 
 each_language = pytest.mark.parametrize("known", LANGUAGES, ids=lambda known: known.code)
 
@@ -28,6 +29,9 @@ def every_phrase(known: Language) -> Iterator[str]:
     yield from known.links
     yield from known.doubling
     yield from known.negators
+    yield from known.no_digits
+    yield from known.magnitudes
+    yield from corrections(known)
     yield from known.yes
     yield from known.no
     for names in known.symbols.values():

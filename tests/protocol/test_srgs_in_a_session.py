@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from h2b.grammar import registry
 from h2b.grammar.registry import compile_grammar
 from h2b.model.causes import CompletionCause
 from h2b.model.errors import ScriptError
@@ -155,6 +156,20 @@ def test_a_grammar_says_its_language_itself_and_a_request_hears_one() -> None:
         "grammar 'builtin:speech/boolean' is not available in 'fr': expected one of en-US "
         "('session:menu' is in 'en-US': one request hears one language)"
     )
+
+
+def test_the_grammars_of_a_request_have_a_bound_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = answering("a pizza")
+    define(line, MENU, "menu")
+    define(line, MENU, "other")
+    assert line.recognize("session:menu").name is EventName.RECOGNITION_IN_PROGRESS
+    line.stop()
+    monkeypatch.setattr(registry, "MAXIMUM_TOGETHER", round(1.7 * len(MENU)))
+    assert line.recognize("session:menu").name is EventName.RECOGNITION_IN_PROGRESS
+    line.stop()
+    refused = line.recognize("session:menu", "session:other")
+    assert refused.cause is CompletionCause.GRAMMAR_DEFINITION_FAILURE
+    assert "characters together, expected at most" in refused.reason
 
 
 def test_the_result_waits_for_the_script() -> None:

@@ -23,6 +23,13 @@ languages = ["en"]
 [fixed]
 alternatives = "red|green"
 """
+CODE = """\
+type = "spelling"
+doc = "A code."
+languages = ["en"]
+[fixed]
+alphabet = "digits"
+"""
 
 
 @pytest.fixture
@@ -93,6 +100,39 @@ async def test_a_wrong_file_is_told_once_and_the_last_good_set_serves_on(
         assert alternatives(grammars) == "red|blue"
     assert [line["event"] for line in logs] == ["grammars_refused", "grammars_reloaded"]
     assert logs[0]["reason"].startswith(f"{path}:1: unknown type 'keyword' (nearest: 'keywords'), expected: ")
+
+
+WRONG = {
+    "keywords": (COLOUR.replace("red|green", "red|Red"), "5: alternatives: got 'Red'"),
+    "argument": (
+        COLOUR + "alternative = 'x'\n",
+        "6: unknown argument 'alternative' of keywords (nearest: 'alternatives')",
+    ),
+    "list": (COLOUR.replace('"red|green"', '["red"]'), "5: alternatives: got ['red'], expected text"),
+    "regex": (CODE + "regex = '[0-9'\n", "6: regex, position 5: "),
+    "long regex": (CODE + f"regex = '1{{{'9' * 5000}}}'\n", "6: regex, position 2: "),
+    "bounds": (CODE + "[parameters.length]\ntype='integer'\ndoc=''\nminimum=inf\n", "9: minimum: got inf"),
+    "srgs": (CODE.replace("spelling", "srgs"), "1: type 'srgs' is not for TOML files"),
+    "names": (CODE.replace("[fixed]", "names = ['speech/date']\n[fixed]"), "4: names: 'speech/date' is taken by "),
+    "languages": (CODE.replace('["en"]', "[]"), "3: languages: got none"),
+    "example": (CODE + "[[examples]]\nlanguage='en'\nsay='x'\nvalue=2026-01-01\n", "9: example 'x': value: "),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+async def test_whatever_is_wrong_with_a_file_the_last_good_set_serves_on(
+    grammars: WatchedGrammars, folder: Path, name: str
+) -> None:
+    text, why = WRONG[name]
+    path = folder / "colour.toml"
+    with structlog.testing.capture_logs() as logs:
+        change(path, text)
+        assert not await grammars.scan()
+    assert alternatives(grammars) == "red|green"
+    assert logs[0]["event"] == "grammars_refused"
+    assert logs[0]["reason"].startswith(f"{path}:{why}")
+    change(path, COLOUR)
+    assert await grammars.scan()
 
 
 async def test_a_folder_that_is_gone_is_told_and_comes_back(

@@ -1,11 +1,10 @@
-"""Quantities: numbers, sums of money, ages.
+"""Numbers, sums of money, ages: which quantity of an utterance is the answer.
 
-A quantity is a string over private characters (a number below thousand, thousands, "million", "point", a currency),
-so that one `Shape` says in which order they may come, to the search and to the decoder alike. Digits are themselves.
+Owns the choice among readings. What quantities are made of is `quantity`'s.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from functools import cache
 from itertools import pairwise
@@ -13,37 +12,32 @@ from typing import Final
 
 from attrs import frozen
 
-from h2b.grammar.kinds.base import Arguments, Found
+from h2b.grammar.kinds.base import Arguments, Found, taking
+from h2b.grammar.kinds.quantity import (
+    CODES,
+    OLDEST,
+    age_shape,
+    currency_shape,
+    is_part,
+    is_price,
+    lexicon,
+    number,
+    number_shape,
+    sum_of_money,
+    years,
+)
 from h2b.grammar.kinds.share import share_of
-from h2b.grammar.shape import DIGITS, Shape, of_pattern
-from h2b.grammar.spoken import Acceptor, Entry, Lexicon, LexiconAcceptor, Reading, search
+from h2b.grammar.parameter import PresetParameter
+from h2b.grammar.shape import Shape
+from h2b.grammar.spoken import Acceptor, LexiconAcceptor, Reading, search
 from h2b.language import Language, fold_accents
 from h2b.language.amounts import amounts
 from h2b.language.calendar import calendar
 from h2b.language.carriers import carriers
 from h2b.model.errors import InvalidParameter
 
-OLDEST: Final = 130
-DECODED_FORMS: Final = 4
-HUNDREDS: Final = (*range(1100, 2000), *range(2000, 10_000, 100))
-"""Numbers also said in hundreds: "nineteen hundred and five"."""
-
-# Each part is one character: its place in the private alphabet plus a number.
-_BELOW_THOUSAND: Final = 0xF0000
-_THOUSANDS: Final = 0xF0400
-_MILLION: Final = chr(0xF0800)
-_POINT: Final = chr(0xF0801)
-_MINUS: Final = chr(0xF0802)
-_HALF: Final = chr(0xF0803)
-_JOIN: Final = chr(0xF0804)
-_ZERO: Final = chr(0xF0805)
-_CENT: Final = chr(0xF0806)
-_BEFORE: Final = chr(0xF0807)
-_AFTER: Final = chr(0xF0808)
-_CURRENCY: Final = 0xF0900
-_IN_HUNDREDS: Final = 0xF1000
-_CODES: Final = ("EUR", "USD", "GBP", "CHF", "JPY")
-
+DOUBTFUL: Final = 0.45
+"""Share of a sum such as "two fifty": 2.50, or 250."""
 
 _ARTICLES: Final = frozenset(("un", "une", "una", "ein", "eine"))
 """Words for one that mostly are none: alone they count only where nothing else was said."""
@@ -53,6 +47,10 @@ class Number:
     """A JSON number, whole or with decimals, bounded by `min` and `max`."""
 
     name = "number"
+    takes = taking(
+        PresetParameter(name="min", type="number", doc="the smallest number that matches"),
+        PresetParameter(name="max", type="number", doc="the largest one"),
+    )
 
     def check(self, arguments: Arguments) -> None:
         low, high = arguments.get("min"), arguments.get("max")
@@ -61,50 +59,60 @@ class Number:
 
     def find(self, words: Sequence[str], arguments: Arguments, language: Language) -> list[Found]:
         low, high = float(arguments.get("min", "-inf")), float(arguments.get("max", "inf"))
-        best = _best(words, language, _number_shape())
-        value = _quantity(best.value) if best else None
+        best = _best(words, language, number_shape())
+        value = number(best.value) if best else None
         if best is None or value is None or not low <= value <= high:
             return []
         return [Found(value=_plain(value), quality=best.share)]
 
     def acceptor(self, arguments: Arguments, language: Language) -> Acceptor:
-        return LexiconAcceptor(_lexicon(language), _number_shape())
+        return LexiconAcceptor(lexicon(language), number_shape())
 
 
 class Age:
     """Whole years, 0 to 130."""
 
     name = "age"
+    takes = taking()
 
     def check(self, arguments: Arguments) -> None:
         """There is nothing to get wrong."""
 
     def find(self, words: Sequence[str], arguments: Arguments, language: Language) -> list[Found]:
-        best = _best(words, language, _age_shape(999))
-        years = int(_quantity(best.value.strip(_BEFORE + _AFTER))) if best else None
-        if best is None or years is None or years > OLDEST:
+        best = _best(words, language, age_shape(bounded=False), _no_ages(language))
+        age = years(best.value) if best else None
+        if best is None or age is None or age > OLDEST:
             return []
-        return [Found(value=years, quality=best.share)]
+        return [Found(value=age, quality=best.share)]
 
     def acceptor(self, arguments: Arguments, language: Language) -> Acceptor:
-        return LexiconAcceptor(_lexicon(language), _age_shape(OLDEST))
+        return LexiconAcceptor(lexicon(language), age_shape(bounded=True))
 
 
 class Currency:
     """`{"amount": 12.5, "currency": "EUR"}`; partial, with null, where no currency is said or given."""
 
     name = "currency"
+    takes = taking(
+        PresetParameter(name="currency", type="choice", choices=CODES, doc="the one meant where none is said"),
+    )
 
     def check(self, arguments: Arguments) -> None:
         """There is nothing to get wrong: the preset lists the currencies."""
 
     def find(self, words: Sequence[str], arguments: Arguments, language: Language) -> list[Found]:
         assumed = arguments.get("currency")
-        best = _best(words, language, _currency_shape())
-        return [_sum(best, None if assumed is None else str(assumed))] if best else []
+        best = _best(words, language, currency_shape(priced=assumed is not None), _units(language))
+        if best is None:
+            return []
+        amount, said, doubtful = sum_of_money(best.value)
+        currency = said or assumed
+        share = best.share * DOUBTFUL if doubtful else best.share
+        value = {"amount": _plain(amount), "currency": currency}
+        return [Found(value=value, quality=share, complete=currency is not None)]
 
     def acceptor(self, arguments: Arguments, language: Language) -> Acceptor:
-        return LexiconAcceptor(_lexicon(language), _currency_shape())
+        return LexiconAcceptor(lexicon(language), currency_shape(priced=False))
 
 
 @frozen
@@ -115,24 +123,28 @@ class _Quantity:
     share: float
 
 
-def _best(words: Sequence[str], language: Language, shape: Shape) -> _Quantity | None:
-    """The best quantity in the words, of equal ones the last; none that is cut out of a row of numbers."""
+def _best(
+    words: Sequence[str], language: Language, shape: Shape, touching: frozenset[str] = frozenset()
+) -> _Quantity | None:
+    """The best quantity in the words, of equal ones the last; none that is cut out of a longer one.
+
+    `touching` are further words beside which a reading is none.
+    """
     heard = list(_apart(words, language))
+    signed = _no_minus(language).sub(lambda match: _unsigned(match[0], language), " ".join(heard)).split()
     alone = [
         reading
-        for reading in search(heard, _lexicon(language), shape, language.fillers)
+        for reading in search(signed, lexicon(language), shape, language.fillers)
         if reading.complete
-        and _counts(reading.value)
-        and not in_a_row(reading, heard, language)
-        and not _figures(reading, heard)
-        and not _article(reading, heard, language)
+        and not in_a_row(reading, signed, language)
+        and not _cut(reading, signed, language, touching)
+        and not _at_this_point(reading, signed, language)
+        and not _dated(reading, signed, language)
+        and not _figures(reading, signed)
+        and not _article(reading, signed, language)
     ]
     best = max(alone, key=lambda reading: (round(reading.score, 3), reading.end), default=None)
     return _Quantity(best.value, share_of(best, heard, language)) if best else None
-
-
-def _counts(value: str) -> bool:
-    return any(c.isdigit() or ord(c) < ord(_MILLION) or ord(c) >= _IN_HUNDREDS for c in value)
 
 
 def _article(reading: Reading, words: Sequence[str], language: Language) -> bool:
@@ -159,6 +171,58 @@ def _of_a_row(word: str, language: Language) -> bool:
     return word.isdigit() or word in _number_words(language) or (len(word) == 1 and word not in carriers(language))
 
 
+def _cut(reading: Reading, words: Sequence[str], language: Language, touching: frozenset[str]) -> bool:
+    """Whether what stands beside a reading makes another quantity of it: "three | billion", "two to | three"."""
+    around = (words[reading.end :], words[: reading.start][::-1])
+    nearest = (next((word for word in side if word not in _steps(language)), "") for side in around)
+    return any(word.isdigit() or word in _quantity_words(language) or word in touching for word in nearest)
+
+
+def _at_this_point(reading: Reading, words: Sequence[str], language: Language) -> bool:
+    """Whether a reading begins with a point that leads no decimals."""
+    pointed = words[reading.start] in language.notation.decimal_words.values()
+    return pointed and any(
+        word in amounts(language).no_point_after for word in words[max(reading.start - 1, 0) : reading.start]
+    )
+
+
+def _dated(reading: Reading, words: Sequence[str], language: Language) -> bool:
+    """Whether a price is the year behind a month: "may nineteen forty four"."""
+    names = {name for month in calendar(language).months for name in month}
+    return is_price(reading.value) and not names.isdisjoint(words[max(reading.start - 1, 0) : reading.start])
+
+
+@cache
+def _units(language: Language) -> frozenset[str]:
+    """Currencies and cents: a sum beside one has lost its own, or is of a currency that is not read."""
+    said = amounts(language)
+    names = {name for names in (*said.currencies.values(), said.cents, said.other_currencies) for name in names}
+    return frozenset(name for name in names | set(map(fold_accents, names)) if " " not in name)
+
+
+@cache
+def _no_ages(language: Language) -> frozenset[str]:
+    """What a number counts that is no age."""
+    return _units(language) - carriers(language) | set(amounts(language).shorter_times)
+
+
+@cache
+def _steps(language: Language) -> frozenset[str]:
+    """Words that may stand between the parts of a quantity, or between two of them."""
+    said = amounts(language)
+    return language.fillers | _ARTICLES | {said.about, *said.articles, *said.joins, *said.between}
+
+
+@cache
+def _quantity_words(language: Language) -> frozenset[str]:
+    """Words that are part of a quantity, or make another one of it."""
+    said = amounts(language)
+    parts = {word for e in lexicon(language).entries if is_part(e.value) for word in e.phrase.split()}
+    parts -= carriers(language) | _steps(language)
+    others = {*said.unread, *said.minus, *language.doubling}
+    return _number_words(language) | parts | others | {fold_accents(word) for word in others}
+
+
 @cache
 def _number_words(language: Language) -> frozenset[str]:
     forms = {form for n in range(100) for form in language.number_forms(n)}
@@ -170,6 +234,22 @@ def _number_words(language: Language) -> frozenset[str]:
 def _months(language: Language) -> frozenset[str]:
     """Names of months, without those that mean little, such as "may"."""
     return frozenset(name for names in calendar(language).months for name in names) - carriers(language)
+
+
+@cache
+def _no_minus(language: Language) -> re.Pattern[str]:
+    """Where the word for minus means less: "au moins", "menos de"."""
+    said = amounts(language)
+    behind = "|".join(re.escape(fold) for word in said.no_minus_after for fold in {word, fold_accents(word)})
+    before = "|".join(map(re.escape, said.no_minus_before)) or "(?!)"
+    sign = "|".join(map(re.escape, said.minus))
+    return re.compile(rf"(?<!\S)(?:(?:{behind}) (?:{sign})(?: (?:{before}))?|(?:{sign}) (?:{before}))(?!\S)")
+
+
+def _unsigned(phrase: str, language: Language) -> str:
+    """As many words, with none for minus."""
+    said = amounts(language)
+    return " ".join(said.about if word in said.minus else word for word in phrase.split())
 
 
 _COMPOUND: Final = re.compile(r"(\w*tausend)(?:und(?!zwanzig|dreißig|dreissig|\w+zig))?(\w+)")
@@ -190,153 +270,3 @@ def _apart(words: Sequence[str], language: Language) -> Iterator[str]:
 
 def _plain(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral_value() else float(value)
-
-
-def _quantity(value: str) -> Decimal:
-    """The number that a string of parts comes to."""
-    sign = -1 if value.startswith(_MINUS) else 1
-    half = Decimal("0.5") if value.endswith(_HALF) else Decimal(0)
-    whole, _, fraction = value.strip(_MINUS + _HALF).partition(_POINT)
-    factor = 1_000_000 if fraction.endswith(_MILLION) else 1
-    digits = "".join(_figure(character) for character in fraction.rstrip(_MILLION))
-    total = _whole(whole) + (Decimal(f"0.{digits}") if digits else 0)
-    return sign * (total * factor + half)
-
-
-def _figure(character: str) -> str:
-    return "0" if character == _ZERO else character if character.isdigit() else str(ord(character) - _BELOW_THOUSAND)
-
-
-def _whole(value: str) -> Decimal:
-    total = 0
-    literal = ""
-    for character in value:
-        code = ord(character)
-        if character.isdigit():
-            literal += character
-        elif character == _MILLION:
-            total, literal = (total + int(literal or 0)) * 1_000_000, ""
-        elif code >= _IN_HUNDREDS:
-            total += code - _IN_HUNDREDS
-        elif _THOUSANDS <= code < ord(_MILLION):
-            total += 1000 * (code - _THOUSANDS)
-        elif code < _THOUSANDS:
-            total += code - _BELOW_THOUSAND
-    return Decimal(total + int(literal or 0))
-
-
-def _sum(said: _Quantity, assumed: str | None) -> Found:
-    """A sum of money from its parts."""
-    value = said.value
-    split = next((i for i, c in enumerate(value) if ord(c) & ~0xFF == _CURRENCY), None)
-    if split is None and value.endswith(_CENT):
-        amount, currency = _quantity(value[:-1]) / 100, assumed
-    elif split is None:
-        amount, currency = _quantity(value), assumed
-    else:
-        currency = _CODES[ord(value[split]) - _CURRENCY]
-        rest = value[split + 1 :].strip(_JOIN + _CENT)
-        amount = _quantity(value[:split].rstrip(_JOIN))
-        amount += Decimal("0.5") if rest == _HALF else _quantity(rest) / 100 if rest else 0
-    return Found(
-        value={"amount": _plain(amount), "currency": currency}, quality=said.share, complete=currency is not None
-    )
-
-
-def _span(place: int, first: int, last: int) -> str:
-    return f"[{chr(place + first)}-{chr(place + last)}]"
-
-
-def _whole_pattern() -> str:
-    below, thousands = _span(_BELOW_THOUSAND, 0, 999), _span(_THOUSANDS, 1, 999)
-    counted, in_hundreds = _span(_BELOW_THOUSAND, 1, 999), _span(_IN_HUNDREDS, 1100, 9999)
-    small = f"({thousands}({_JOIN}?{counted})?|{below}|{in_hundreds})"
-    return f"({counted}{_MILLION}({_JOIN}?{small})?|{small}|[0-9]{{1,9}}|[0-9]{{1,3}}{_MILLION})"
-
-
-def _decimal_pattern() -> str:
-    below = _span(_BELOW_THOUSAND, 0, 999)
-    return f"{_whole_pattern()}({_POINT}({below}|{_ZERO}|[0-9]){{1,6}}{_MILLION}?)?"
-
-
-def _alphabet() -> str:
-    parts = [chr(_BELOW_THOUSAND + n) for n in range(1000)] + [chr(_THOUSANDS + n) for n in range(1, 1000)]
-    parts += [chr(_IN_HUNDREDS + n) for n in HUNDREDS]
-    parts += [chr(_CURRENCY + n) for n in range(len(_CODES))]
-    signs = (_MILLION, _POINT, _MINUS, _HALF, _JOIN, _ZERO, _CENT, _BEFORE, _AFTER)
-    return "".join([*parts, *signs, *DIGITS])
-
-
-@cache
-def _number_shape() -> Shape:
-    return of_pattern(_alphabet(), f"{_MINUS}?({_decimal_pattern()}|{_whole_pattern()}{_HALF})")
-
-
-@cache
-def _age_shape(oldest: int) -> Shape:
-    years = f"({_span(_BELOW_THOUSAND, 0, oldest)}|[0-9]{{1,3}})"
-    return of_pattern(_alphabet(), f"{_BEFORE}?{years}{_AFTER}?")
-
-
-@cache
-def _currency_shape() -> Shape:
-    currency = _span(_CURRENCY, 0, len(_CODES) - 1)
-    cents = f"({_span(_BELOW_THOUSAND, 1, 99)}|[0-9]{{1,2}})"
-    amount = f"({_decimal_pattern()}|{_whole_pattern()}{_HALF})"
-    return of_pattern(_alphabet(), f"{amount}({_JOIN}?{currency}({_JOIN}?{cents}{_CENT}?|{_HALF})?)?|{cents}{_CENT}")
-
-
-@cache
-def _lexicon(language: Language) -> Lexicon:
-    entries = [*_number_entries(language), *_sign_entries(language)]
-    entries += [
-        Entry(bare, entry.value, decoded=False)
-        for entry in entries
-        if (bare := fold_accents(entry.phrase)) != entry.phrase
-    ]
-    unique = {(entry.phrase, entry.value): entry for entry in sorted(entries, key=lambda entry: entry.decoded)}
-    return Lexicon(unique.values())
-
-
-_UNCUT_THOUSANDS: Final = {"es": " mil", "de": "tausend"}
-
-
-def uncut_thousands(language: Language, count: int) -> tuple[str, ...]:
-    """Thousands behind the whole form, by those who do not shorten it: "cincuenta y uno mil", "hunderteinstausend"."""
-    ending = _UNCUT_THOUSANDS.get(language.code)
-    return tuple(form + ending for form in language.number_forms(count)) if ending else ()
-
-
-def _number_entries(language: Language) -> Iterator[Entry]:
-    zero, *other_zeros = language.digits["0"]
-    yield Entry(zero, chr(_BELOW_THOUSAND))
-    for form in other_zeros:
-        yield Entry(form, _ZERO)
-    for n in range(1, 1000):
-        for rank, form in enumerate(language.number_forms(n)):
-            yield Entry(form, chr(_BELOW_THOUSAND + n), decoded=n < 100 or rank < DECODED_FORMS)
-        for rank, form in enumerate(language.number_forms(1000 * n)):
-            yield Entry(form, chr(_THOUSANDS + n), decoded=rank < DECODED_FORMS)
-        for form in uncut_thousands(language, n):
-            yield Entry(form, chr(_THOUSANDS + n), decoded=False)
-    for n in HUNDREDS:
-        for rank, form in enumerate(language.number_forms(n)):
-            yield Entry(form, chr(_IN_HUNDREDS + n), decoded=rank < DECODED_FORMS)
-
-
-def _sign_entries(language: Language) -> Iterator[Entry]:
-    said = amounts(language)
-    named: Mapping[str, tuple[str, ...]] = {
-        _MILLION: said.million,
-        _POINT: tuple(language.notation.decimal_words.values()),
-        _MINUS: said.minus,
-        _HALF: said.half,
-        _JOIN: said.joins,
-        _CENT: said.cents,
-        _BEFORE: said.age_before,
-        _AFTER: said.age_after,
-        **{chr(_CURRENCY + n): said.currencies[code] for n, code in enumerate(_CODES)},
-    }
-    for value, phrases in named.items():
-        for phrase in phrases:
-            yield Entry(phrase, value)

@@ -1,10 +1,12 @@
 """What every kind of grammar offers, and the records they share."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
 from attrs import frozen
 
+from h2b.grammar.parameter import PresetParameter
 from h2b.grammar.spoken import Acceptor
 from h2b.language import Language
 from h2b.model.results import Value
@@ -16,8 +18,18 @@ Arguments: TypeAlias = Mapping[str, str | int | float | bool]
 own parameter of this name; absent where the tag has none."""
 
 TODAY = "today"
-"""The argument with the day that relative dates count from, YYYY-MM-DD: kinds read no clock. A preset that declares
-it and a client that leaves it out get the registry's day. What a decoder may write never depends on it."""
+"""The argument with the day that relative dates count from, YYYY-MM-DD: kinds read no clock. Where neither the
+preset nor the client gives it, it is the registry's day. What a decoder may write never depends on it."""
+
+
+def taking(*rows: PresetParameter) -> Mapping[str, PresetParameter]:
+    """A kind's table of what it takes, by name. A row's `doc` is what the how-to page says of it."""
+    return MappingProxyType({row.name: row for row in rows})
+
+
+def regional(doc: str) -> PresetParameter:
+    """The row of the reserved argument, for kinds that ask for it."""
+    return PresetParameter(name="region", type="string", minimum=2, maximum=2, doc=doc)
 
 
 @frozen(kw_only=True)
@@ -36,6 +48,8 @@ class Kind(Protocol):
     """One type of answer. All methods are pure and quick; `check` comes first."""
 
     name: str
+    takes: Mapping[str, PresetParameter]
+    """Its arguments: what a preset may fix or let clients give. The loader refuses any other."""
 
     def check(self, arguments: Arguments) -> None:
         """Raises ClientError, saying which argument is wrong and why, when no value could ever match."""

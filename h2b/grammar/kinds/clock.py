@@ -9,8 +9,9 @@ from functools import cache
 from typing import Final
 
 from h2b.grammar.kinds.amount import in_a_row
-from h2b.grammar.kinds.base import Arguments, Found
+from h2b.grammar.kinds.base import Arguments, Found, taking
 from h2b.grammar.kinds.share import share_of
+from h2b.grammar.parameter import PresetParameter
 from h2b.grammar.shape import Shape, of_pattern
 from h2b.grammar.spoken import Acceptor, Entry, Lexicon, LexiconAcceptor, search
 from h2b.language import Language, fold_accents
@@ -40,6 +41,15 @@ class Time:
     """A time of day as "14:30"."""
 
     name = "time"
+    takes = taking(
+        PresetParameter(
+            name="earliest",
+            type="integer",
+            minimum=0,
+            maximum=12,
+            doc='the first hour that "half past two" may mean, 0 to 12',
+        ),
+    )
 
     def check(self, arguments: Arguments) -> None:
         """There is nothing to get wrong: the preset bounds `earliest`."""

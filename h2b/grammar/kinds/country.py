@@ -14,8 +14,10 @@ from babel.core import get_global
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from h2b.grammar.kinds.base import Arguments, Found
+from h2b.grammar.kinds.base import Arguments, Found, taking
+from h2b.grammar.kinds.evidence import UNSURE
 from h2b.grammar.kinds.keywords import MAXIMUM_WORDS, NEAR_ENOUGH
+from h2b.grammar.parameter import PresetParameter
 from h2b.grammar.shape import Shape, of_length
 from h2b.grammar.spoken import Acceptor, Entry, Lexicon, LexiconAcceptor
 from h2b.language import Language, fold_accents, normalise
@@ -44,6 +46,7 @@ class Country:
     """The country named; `form` is what the value is written in."""
 
     name = "country"
+    takes = taking(PresetParameter(name="form", type="choice", choices=FORMS, doc="`alpha2`, `alpha3` or `name`"))
 
     def check(self, arguments: Arguments) -> None:
         form = arguments.get("form", FORMS[0])
@@ -53,9 +56,12 @@ class Country:
     def find(self, words: Sequence[str], arguments: Arguments, language: Language) -> list[Found]:
         known = _gazetteer(language)
         heard = _folded(" ".join(words)).split()[:MAXIMUM_WORDS]
-        codes = list(known.exact(heard)) or list(known.near(heard))
+        named = list(known.exact(heard))
+        # "From France to Spain": nobody knows which counts.
+        sure = UNSURE if sum(quality == 1.0 for _, quality in named) > 1 else 1.0
+        codes = named or list(known.near(heard))
         form = str(arguments.get("form", FORMS[0]))
-        return [Found(value=_written(code, form, language), quality=quality) for code, quality in codes]
+        return [Found(value=_written(code, form, language), quality=sure * quality) for code, quality in codes]
 
     def acceptor(self, arguments: Arguments, language: Language) -> Acceptor:
         return LexiconAcceptor(*_decoded(language))

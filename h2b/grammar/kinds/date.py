@@ -6,6 +6,7 @@ says in which order they may come, to the search and to the decoder alike. What 
 """
 
 import datetime
+import re
 from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -14,8 +15,9 @@ from typing import Final
 from attrs import frozen
 
 from h2b.grammar.kinds.amount import in_a_row
-from h2b.grammar.kinds.base import TODAY, Arguments, Found
+from h2b.grammar.kinds.base import TODAY, Arguments, Found, regional, taking
 from h2b.grammar.kinds.share import share_of
+from h2b.grammar.parameter import PresetParameter
 from h2b.grammar.shape import Shape, of_pattern
 from h2b.grammar.spoken import Acceptor, Entry, Lexicon, LexiconAcceptor, Reading, search
 from h2b.language import Language
@@ -36,6 +38,8 @@ DECODED_FORMS: Final = 6
 SECOND_BEST: Final = 0.9
 COMPLETE_GAIN: Final = 0.5
 """In words: of two readings of the same words the one that is a whole date wins."""
+
+_WRITTEN: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 # Each part of a date is one character: its place in the private alphabet plus a number.
 _DAY: Final = 0xF0000
@@ -69,6 +73,18 @@ class Date:
     """`{"day": 14, "month": 7, "year": 2025, "valid": true}`; missing parts of a partial date are null."""
 
     name = "date"
+    takes = taking(
+        PresetParameter(
+            name="when",
+            type="choice",
+            choices=("past", "future"),
+            doc="`past` or `future`, for two-digit years and weekdays",
+        ),
+        PresetParameter(
+            name=TODAY, type="string", doc="the day relative dates count from; the server's where it is left out"
+        ),
+        regional("two letters, where the language tag names none, for the order of English dates in numbers"),
+    )
 
     def check(self, arguments: Arguments) -> None:
         today = arguments.get(TODAY)
@@ -99,7 +115,8 @@ class Date:
 
 def _day_of(text: str) -> datetime.date:
     try:
-        day = datetime.date.fromisoformat(text)
+        # Python also reads weeks and dates without hyphens.
+        day = datetime.date.fromisoformat(text if _WRITTEN.fullmatch(text) else "")
     except ValueError:
         day = datetime.date.min
     if day.year not in YEARS:

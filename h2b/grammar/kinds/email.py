@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from h2b.grammar.kinds.base import Arguments, Found
+from h2b.grammar.kinds.base import Arguments, Found, taking
+from h2b.grammar.kinds.evidence import UNSURE
 from h2b.grammar.kinds.spelled import alike, spelled_runs
 from h2b.grammar.spoken import Acceptor
-from h2b.language import Language, fold_accents
+from h2b.language import Language
 from h2b.language.emails import GENERIC, PROVIDERS, TOP_LEVEL, Emails, emails
 
 KNOWN = 1.0
@@ -40,7 +41,6 @@ MAXIMUM_LOCAL_PIECES = 40
 _LOCAL = re.compile(r"(?=.{1,64}$)[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"(?=.{{4,255}}$)(?:{_LABEL}\.)+[a-z]{{2,24}}")
-_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _HOSTS = frozenset(PROVIDERS.values())
 _AT, _WEAK_AT, _IGNORED = "@", "@?", ""
 
@@ -49,6 +49,7 @@ class Email:
     """One address; partial while the part after the "@" has no end."""
 
     name = "email"
+    takes = taking()
 
     def check(self, arguments: Arguments) -> None:
         pass
@@ -64,7 +65,8 @@ class Email:
             if found is not None and (found.complete or not best):
                 best = [found]
             if best and best[0].complete:
-                return best
+                two = any(_host(pieces[p + 1 : place], language)[0] for p in places if p < place)
+                return [evolve(best[0], quality=best[0].quality * UNSURE)] if two else best
         return best or _without_at(pieces, bool(places), language)
 
     def acceptor(self, arguments: Arguments, language: Language) -> Acceptor | None:
@@ -104,7 +106,7 @@ def _pieces(words: Sequence[str], language: Language) -> list[_Piece]:
                 pieces.append(_Piece(value, sort, " ".join(known[0])))
             at += len(known[0])
         elif at in runs:
-            _add_letters(pieces, _ascii(runs[at].letters, language), " ".join(words[at : runs[at].end]))
+            _add_letters(pieces, language.plain(runs[at].letters), " ".join(words[at : runs[at].end]))
             at = runs[at].end
         else:
             if words[at] not in language.fillers:
@@ -114,12 +116,8 @@ def _pieces(words: Sequence[str], language: Language) -> list[_Piece]:
 
 
 def _word(word: str, language: Language) -> _Piece:
-    value = re.sub("[^a-z0-9]", "", _ascii(word, language))
+    value = re.sub("[^a-z0-9]", "", language.plain(word))
     return _Piece(value, "digits" if value.isdigit() else "word", word)
-
-
-def _ascii(text: str, language: Language) -> str:
-    return fold_accents(text.translate(_UMLAUTS) if language.code == "de" else text)
 
 
 def _add_letters(pieces: list[_Piece], letters: str, said: str) -> None:

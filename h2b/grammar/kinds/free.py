@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from text_to_num import alpha2digit
 
-from h2b.grammar.kinds.base import Arguments, Found
+from h2b.grammar.kinds.base import Arguments, Found, taking
 from h2b.language import Language
 
 
@@ -12,6 +12,7 @@ class Transcribe:
     """The words heard, numbers as words (H2B reference, section 5.2)."""
 
     name = "transcribe"
+    takes = taking()
 
     def check(self, arguments: Arguments) -> None:
         """There is nothing to get wrong."""

@@ -12,9 +12,10 @@ from attrs import evolve, frozen
 from stdnum import iban, numdb
 
 from h2b.grammar.best_first import best_readings
-from h2b.grammar.kinds.amount import uncut_thousands
-from h2b.grammar.kinds.base import Arguments, Found
+from h2b.grammar.kinds.base import Arguments, Found, regional, taking
+from h2b.grammar.kinds.evidence import UNSURE, rivalled
 from h2b.grammar.kinds.phone import DEFAULT_REGION
+from h2b.grammar.kinds.quantity import uncut_thousands
 from h2b.grammar.kinds.spelling import (
     ALPHABETS,
     cheapest_entries,
@@ -23,6 +24,7 @@ from h2b.grammar.kinds.spelling import (
     lexicon_of,
     ranked,
 )
+from h2b.grammar.parameter import PresetParameter
 from h2b.grammar.shape import DIGITS, LETTERS, Shape, of_pattern, of_steps
 from h2b.grammar.spoken import (
     MAXIMUM_READINGS,
@@ -45,7 +47,8 @@ THOUSANDS = "k"
 _FOUR, _ANY_FOUR, _FIVE, _SIX = r"[1-9]\d{3}", r"\d{4}", r"\d{5}", r"\d{6}"
 _SHORT = (_FOUR, _ANY_FOUR)
 """Said as one number, too."""
-_FR = r"(0[1-9]|[1-8]\d|9[0-58])"
+_FR = r"(0[1-9]|[1-8]\d|9[0-57-8])"
+"""Departments; 97 and 98 are those and the territories overseas, 98 also Monaco."""
 POSTCODES: Mapping[str, str] = {
     "FR": rf"{_FR}(\d{{3}}|kk\d{{3}})",
     "ES": r"(0[1-9]|[1-4]\d|5[0-2])(\d{3}|kk\d{3})",
@@ -82,6 +85,16 @@ class Identifier:
     """The identifier named by the fixed argument `scheme`."""
 
     name = "identifier"
+    takes = taking(
+        PresetParameter(
+            name="scheme",
+            type="choice",
+            choices=("zipcode", "iban", "card", "siren", "siret", "nir"),
+            required=True,
+            doc="`zipcode`, `iban`, `card`, `siren`, `siret` or `nir`",
+        ),
+        regional("two letters, for postcodes where the language tag names none"),
+    )
 
     def check(self, arguments: Arguments) -> None:
         scheme = str(arguments.get("scheme", ""))
@@ -96,10 +109,15 @@ class Identifier:
         lexicon, scheme = _parts(arguments, language)
         links = tuple(tuple(link.split()) for link in language.links)
         kept = KEPT if scheme.valid else MAXIMUM_READINGS
-        places = places_of(words, lexicon)
-        readings = best_readings(words, lexicon, scheme.shape(), language.fillers, links, scheme.valid, kept, places)
+
+        def readings_of(said: Sequence[str]) -> list[Reading]:
+            places = places_of(said, lexicon, frozenset(language.magnitudes))
+            return best_readings(said, lexicon, scheme.shape(), language.fillers, links, scheme.valid, kept, places)
+
+        readings = readings_of(words)
         hopeful = [r for r in readings if r.complete or scheme.usual is None or len(r.value) < scheme.usual]
-        return list(ranked([_written(reading) for reading in hopeful]))
+        quality = UNSURE if hopeful and rivalled(hopeful[0], words, readings_of) else 1.0
+        return list(ranked([_written(reading) for reading in hopeful], quality))
 
     def acceptor(self, arguments: Arguments, language: Language) -> Acceptor:
         lexicon, scheme = _parts(arguments, language)

@@ -9,10 +9,11 @@ it ("SS") may be allowed across it.
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
-from h2b.grammar.kinds.base import Arguments, Found
+from h2b.grammar.kinds.base import Arguments, Found, regional, taking
+from h2b.grammar.kinds.evidence import UNSURE, rivalled
 from h2b.grammar.kinds.spelling import lexicon_of, ranked
 from h2b.grammar.shape import DIGITS, LETTERS, Shape, of_length, of_pattern, of_steps
-from h2b.grammar.spoken import Acceptor, LexiconAcceptor, places_of, search, unmixed
+from h2b.grammar.spoken import Acceptor, LexiconAcceptor, Reading, places_of, search, unmixed
 from h2b.language import Language
 from h2b.language.base import taken_for
 from h2b.model.errors import InvalidParameter
@@ -134,6 +135,7 @@ class LicensePlate:
     """A plate of the country `region`, a reserved argument or the client's."""
 
     name = "license_plate"
+    takes = taking(regional("two letters, where the language tag names none"))
 
     def check(self, arguments: Arguments) -> None:
         region = arguments.get("region")
@@ -157,7 +159,17 @@ def _found(words: Sequence[str], shape: Shape, language: Language) -> Iterator[F
     lexicon = lexicon_of(language, "mixed", ())
     links = tuple(tuple(link.split()) for link in language.links)
     ignored = language.fillers | _signs(language)
-    return ranked(search(words, lexicon, shape, ignored, links, places=places_of(words, lexicon)))
+
+    def readings_of(said: Sequence[str]) -> list[Reading]:
+        places = places_of(said, lexicon, frozenset(language.magnitudes))
+        return search(said, lexicon, shape, ignored, links, places=places)
+
+    readings = readings_of(words)
+    quality = UNSURE if readings and rivalled(readings[0], words, readings_of) else 1.0
+    for found in ranked(readings, quality):
+        # Where a plate has umlauts "ü" is no "ue".
+        if found.value == readings[0].value or found.value != language.plain(readings[0].value):
+            yield found
 
 
 def _groups_apart(words: Sequence[str], language: Language) -> list[str]:

@@ -9,8 +9,9 @@ from functools import cache
 
 from attrs import evolve, frozen
 
-from h2b.grammar.kinds.base import Arguments, Found
+from h2b.grammar.kinds.base import Arguments, Found, taking
 from h2b.grammar.kinds.spelled import alike, likeness, spelled_runs
+from h2b.grammar.parameter import PresetParameter
 from h2b.grammar.spoken import Acceptor
 from h2b.language import Language, fold_accents
 from h2b.language.persons import COMMON_PARTICLES, Persons, persons
@@ -35,6 +36,7 @@ class Name:
     """The part of the caller's name that `part` asks for; of a full name, an object with `first` and `last`."""
 
     name = "name"
+    takes = taking(PresetParameter(name="part", type="choice", choices=PARTS, doc="`full`, `first` or `last`"))
 
     def check(self, arguments: Arguments) -> None:
         part = arguments.get("part", PARTS[0])

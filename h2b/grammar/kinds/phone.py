@@ -12,7 +12,8 @@ from attrs import evolve
 from phonenumbers import PhoneMetadata
 
 from h2b.grammar.best_first import best_readings
-from h2b.grammar.kinds.base import Arguments, Found
+from h2b.grammar.kinds.base import Arguments, Found, regional, taking
+from h2b.grammar.kinds.evidence import UNSURE, rivalled
 from h2b.grammar.kinds.spelling import cheapest_entries, digit_entries, ranked
 from h2b.grammar.pattern import PatternError
 from h2b.grammar.shape import DIGITS, Shape, ShapeError, of_pattern
@@ -40,6 +41,7 @@ class Phone:
     """Numbers that exist in a region's plan; `region` is a reserved argument or the client's."""
 
     name = "phone"
+    takes = taking(regional("two letters, where the language tag names none"))
 
     def check(self, arguments: Arguments) -> None:
         region = arguments.get("region")
@@ -50,17 +52,17 @@ class Phone:
         region = region_of(arguments, language)
         words = unmixed(words)
         lexicon = _lexicon(language)
-        readings = best_readings(
-            words,
-            lexicon,
-            _shape(region, True),
-            language.fillers,
-            valid=_Valid(region),
-            places=places_of(words, lexicon),
-        )
+
+        def readings_of(said: Sequence[str]) -> list[Reading]:
+            places = places_of(said, lexicon, frozenset(language.magnitudes))
+            shape, valid = _shape(region, True), _Valid(region)
+            return best_readings(said, lexicon, shape, language.fillers, valid=valid, places=places)
+
+        readings = readings_of(words)
         if language.code in SAID_IN_PAIRS:
             readings.sort(key=lambda r: (-round(r.score, 3), not _in_pairs(words[r.start : r.end], r.value, lexicon)))
-        return list(ranked([_in_e164(reading, region) for reading in readings]))
+        quality = UNSURE if readings and rivalled(readings[0], words, readings_of) else 1.0
+        return list(ranked([_in_e164(reading, region) for reading in readings], quality))
 
     def acceptor(self, arguments: Arguments, language: Language) -> Acceptor:
         return LexiconAcceptor(_lexicon(language), _shape(region_of(arguments, language), False))

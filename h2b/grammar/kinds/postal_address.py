@@ -13,9 +13,10 @@ from typing import Final
 from attrs import evolve, frozen
 
 from h2b.grammar.gazetteer import gazetteer, spelling_key
-from h2b.grammar.kinds.base import Arguments, Found
+from h2b.grammar.kinds.base import Arguments, Found, taking
 from h2b.grammar.kinds.places import SOUNDED, SPELLED, Numbers, Postcode, Town, Towns, postcodes
 from h2b.grammar.kinds.streets import LONGEST_NAME, Layout, Outline, Part
+from h2b.grammar.parameter import PresetParameter
 from h2b.language import Language, normalise
 from h2b.language.streets import ABBREVIATIONS, ARTICLES, CARRYING, NAMING, POLITE, SUFFIXES
 from h2b.model.errors import InvalidParameter
@@ -69,6 +70,11 @@ class PostalAddress:
     """
 
     name = "postal_address"
+    takes = taking(
+        PresetParameter(
+            name="form", type="choice", choices=FORMS, doc="`parts`, or `text` for the words as they were said"
+        ),
+    )
 
     def check(self, arguments: Arguments) -> None:
         if arguments.get("form", "parts") not in FORMS:

@@ -121,7 +121,7 @@ def _letter_at(words: Sequence[str], at: int, language: Language, counted: bool)
     if at >= len(words):
         return None
     if counted:
-        times = _counts(language).get(words[at], 0)
+        times = counts(language).get(words[at], 0)
         letter = _letter_at(words, at + 1, language, False) if times else None
         if letter is not None and len(letter.text) == 1 and letter.grade > _ALIKE:
             return _Letter(letter.text * times, _SURE, at, letter.end)
@@ -167,7 +167,8 @@ def _links(language: Language) -> tuple[tuple[str, ...], ...]:
 
 
 @cache
-def _counts(language: Language) -> Mapping[str, int]:
+def counts(language: Language) -> Mapping[str, int]:
+    """Numbers that repeat the letter after them, where digits have no place: "deux t"."""
     if language.code not in _COUNTING:
         return {}
     return {word: int(digit) for digit in "23" for word in language.digits[digit]}
@@ -193,6 +194,7 @@ def _all_names(language: Language) -> Iterator[_Name]:
             yield _Name(words, letter, _SURE if len(phrase) == 1 or len(words) > 1 else _NAMED)
             yield _Name((f"{phrase}'s",), letter, _NAMED)
             for doubling, times in language.doubling.items():
-                yield _Name((*doubling.split(), *words), letter * times, _SURE)
+                if not language.names_a_letter(f"{doubling} {phrase}"):
+                    yield _Name((*doubling.split(), *words), letter * times, _SURE)
     for phrase, letters in language.letter_homophones.items():
         yield _Name(tuple(phrase.split()), letters, _ALIKE)

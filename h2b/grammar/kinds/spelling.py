@@ -1,5 +1,8 @@
 """Codes said digit by digit, letter by letter or in number groups: digits, letters, and both mixed.
 
+A code is never cut out of a longer run: who says five digits of four is asked again. Accented letters are plain ones
+in the value ("ü" is "ue" in German), so that none is left out.
+
 Number groups are concatenated ("cent trente-sept cent trente-sept" is 137137), letters may be illustrated
 ("b as in bravo") or doubled ("double t"), and what a group could mean otherwise is a reading of its own:
 "soixante douze" is 72 or 60 12, and the length or the regex chooses (nlu-scale reference, section 2.3).
@@ -8,13 +11,19 @@ Number groups are concatenated ("cent trente-sept cent trente-sept" is 137137), 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 
+from attrs import evolve
+
 from h2b.grammar.best_first import best_readings
-from h2b.grammar.kinds.base import Arguments, Found
+from h2b.grammar.kinds.base import Arguments, Found, taking
+from h2b.grammar.kinds.evidence import doubt
 from h2b.grammar.kinds.share import CHARACTER_WEIGHT, share_of
-from h2b.grammar.shape import DIGITS, LETTERS, Shape, of_length, of_pattern
-from h2b.grammar.spoken import Acceptor, Entry, Lexicon, LexiconAcceptor, Reading
-from h2b.language import Language
+from h2b.grammar.kinds.spelled import counts
+from h2b.grammar.parameter import PresetParameter
+from h2b.grammar.shape import DIGITS, LETTERS, MAXIMUM_STATES, Shape, of_length, of_pattern
+from h2b.grammar.spoken import Acceptor, Entry, Lexicon, LexiconAcceptor, Places, Reading, places_of
+from h2b.language import Language, fold_accents
 from h2b.language.base import NATO
+from h2b.language.carriers import carriers
 from h2b.model.errors import InvalidParameter
 
 ALPHABETS = {"digits": DIGITS, "letters": LETTERS, "mixed": DIGITS + LETTERS}
@@ -25,6 +34,8 @@ NAMED_COST = 0.01
 """Less than a change from letters to digits and back costs."""
 LETTERS_NAME_DIGITS = frozenset({"en"})
 """Languages that say o for zero. Elsewhere "o neuf" is the letter, though a recogniser may write it for a zero."""
+HESITATIONS = {"fr": "e", "es": "e"}
+"""The letter that recognisers write for "euh" and "eh"."""
 HALTING_COST = 0.2
 """Of "20 5" for 25: 205 is the first reading where the shape takes both."""
 DECODED_FORMS = 3
@@ -33,14 +44,35 @@ SEARCHED_FORMS = 12
 """Forms of numbers from 100 on that are looked for in words: "dix neuf cent quatre vingt quatre" is 1984's ninth."""
 SEARCHED_LONG_FORMS = {"de": 8}
 """Instead, from 1000 on, where words run together and apart in so many ways that most of the memory went there."""
+PLAIN_COST = 0.001
+"""Of a plain letter for an accented one: where a code may hold the accented one, that is meant."""
+MASKED = "-"
+"""Stands for a word that has no part in a code."""
 SECOND_BEST = 0.9
 """Each further reading of the same words deserves this much less confidence."""
+
+
+def _length(name: str, doc: str) -> PresetParameter:
+    return PresetParameter(name=name, type="integer", minimum=1, maximum=MAXIMUM_STATES - 1, doc=doc)
 
 
 class Spelling:
     """Strings over one alphabet, bounded by `length`, `minlength`, `maxlength` and `regex`."""
 
     name = "spelling"
+    takes = taking(
+        PresetParameter(
+            name="alphabet",
+            type="choice",
+            choices=tuple(ALPHABETS),
+            required=True,
+            doc="`digits`, `letters` or `mixed`",
+        ),
+        _length("length", "how many characters"),
+        _length("minlength", "the fewest"),
+        _length("maxlength", "the most"),
+        PresetParameter(name="regex", type="string", minimum=1, doc="what the whole value looks like"),
+    )
 
     def check(self, arguments: Arguments) -> None:
         if arguments.get("alphabet") not in ALPHABETS:
@@ -48,21 +80,77 @@ class Spelling:
         _shape(*_shape_key(arguments))
 
     def find(self, words: Sequence[str], arguments: Arguments, language: Language) -> list[Found]:
-        lexicon = lexicon_of(language, str(arguments["alphabet"]), _signs(arguments, language))
+        alphabet, signs = str(arguments["alphabet"]), _signs(arguments, language)
+        lexicon, shape = lexicon_of(language, alphabet, signs), _shape(*_shape_key(arguments))
+        # Between letters a number is a part of the code that the alphabet cannot write.
+        touching = lexicon if alphabet != "letters" else lexicon_of(language, "mixed", ())
         links = tuple(tuple(link.split()) for link in language.links)
-        readings = best_readings(words, lexicon, _shape(*_shape_key(arguments)), language.fillers, links)
-        return list(ranked(readings, _share(readings, words, language)))
+
+        def readings_of(said: Sequence[str]) -> list[Reading]:
+            places = _places(said, touching, alphabet, language)
+            if "regex" in arguments:
+                places = evolve(places, starts=places.starts.union(_behind_hesitations(said, places, language)))
+            return best_readings(said, lexicon, shape, language.fillers, links, places=places)
+
+        heard = _heard(words, lexicon, language)
+        readings = readings_of(heard)
+        if not readings:
+            return []
+        best = readings[0]
+        around = (*words[: best.start], *words[best.end :])
+        quality = doubt(best, heard, around, readings_of, lexicon, shape, language)
+        return list(ranked(readings, quality * _share(best, words, language))) if quality else []
 
     def acceptor(self, arguments: Arguments, language: Language) -> Acceptor:
         lexicon = lexicon_of(language, str(arguments["alphabet"]), _signs(arguments, language))
         return LexiconAcceptor(lexicon, _shape(*_shape_key(arguments)))
 
 
-def _share(readings: Sequence[Reading], words: Sequence[str], language: Language) -> float:
+def _share(best: Reading, words: Sequence[str], language: Language) -> float:
     """What the best reading deserves: a digit in a sentence about other things is no code."""
-    if not readings:
-        return 1.0
-    return share_of(readings[0], words, language, CHARACTER_WEIGHT * len(readings[0].value))
+    return share_of(best, words, language, CHARACTER_WEIGHT * len(best.value))
+
+
+def _heard(words: Sequence[str], lexicon: Lexicon, language: Language) -> list[str]:
+    """The words, letters of other languages without accents, and what is no letter or digit here masked."""
+    heard = list(words)
+    for at, word in enumerate(words):
+        if len(word) == 1 and word.isalpha() and not word.isascii():
+            # Elsewhere "à" is a word.
+            spelled = word not in carriers(language) or (at > 0 and len(words[at - 1]) == 1)
+            heard[at] = (word if word in language.letters else fold_accents(word)) if spelled else MASKED
+    for phrase in language.no_digits:
+        said = phrase.split()
+        for at in range(len(words) - len(said) + 1):
+            end = at + len(said)
+            # "No, one two three four": a number behind it makes one of the phrase's own.
+            if heard[at:end] == said and words[end : end + 1] and words[end] in lexicon.words.after:
+                continue
+            if heard[at:end] == said:
+                heard[at:end] = [MASKED] * len(said)
+    return heard
+
+
+def _places(words: Sequence[str], lexicon: Lexicon, alphabet: str, language: Language) -> Places:
+    """Where a code may begin and end: nothing that belongs to it is beyond, hesitations left aside."""
+    kept = [at for at, word in enumerate(words) if word not in language.fillers]
+    # Beside letters "un" and "ein" are articles.
+    articles = carriers(language) if alphabet == "letters" else frozenset[str]()
+    spoken = [MASKED if len(words[at]) > 1 and words[at] in articles else words[at] for at in kept]
+    unknown = {word for word in words if len(word) == 1 and word.isalpha() and not word.isascii()}
+    others = frozenset((*language.magnitudes, *(unknown if alphabet != "digits" else ())))
+    halts = frozenset(place for place in range(1, len(kept)) if kept[place] - kept[place - 1] > 1)
+    places = places_of(spoken, lexicon, others, halts)
+    return Places(
+        frozenset(kept[place] for place in places.starts),
+        frozenset((len(words), *(kept[place - 1] + 1 for place in places.ends if place))),
+    )
+
+
+def _behind_hesitations(words: Sequence[str], places: Places, language: Language) -> Iterator[int]:
+    """Starts behind a letter that may be a hesitation: "e l e 137" is "euh l e 137" where the regex wants that."""
+    hesitation = HESITATIONS.get(language.code)
+    return (place + 1 for place in places.starts if words[place] == hesitation)
 
 
 def ranked(readings: list[Reading], quality: float = 1.0) -> Iterator[Found]:
@@ -137,6 +225,8 @@ def lexicon_of(language: Language, alphabet: str, signs: tuple[str, ...]) -> Lex
         entries += digit_entries(language)
     if alphabet != "digits":
         entries += letter_entries(language)
+    if alphabet == "letters":
+        entries += _counted(language)
     entries += [Entry(name, sign) for sign in signs for name in language.symbols[sign]]
     return Lexicon(cheapest_entries(entries))
 
@@ -199,7 +289,17 @@ def _cuts(said: tuple[str, ...], values: Mapping[str, int]) -> Iterator[list[int
 
 
 def letter_entries(language: Language) -> Iterator[Entry]:
-    """Letters by their names, by alphabets and by words they sound like."""
+    """Letters by their names, by alphabets and by words they sound like; accented ones also as plain letters."""
+    for entry in _own_letter_entries(language):
+        yield entry
+        plain = language.plain(entry.value)
+        if plain != entry.value:
+            initial = entry.value if len(entry.value) == 1 else ""
+            decoded = entry.decoded and entry.phrase not in carriers(language)
+            yield evolve(entry, value=plain, cost=entry.cost + PLAIN_COST, decoded=decoded, initial=initial)
+
+
+def _own_letter_entries(language: Language) -> Iterator[Entry]:
     for letter, phrases in language.letters.items():
         for phrase in phrases:
             yield Entry(phrase, letter)
@@ -214,4 +314,14 @@ def letter_entries(language: Language) -> Iterator[Entry]:
 
 def _doubled(language: Language, phrase: str, value: str) -> Iterator[Entry]:
     for word, times in language.doubling.items():
-        yield Entry(f"{word} {phrase}", value * times)
+        # "Double v" is w in French, and no v twice; so is "ve doble" in Spanish, where "doble ve doble u" is ww.
+        if not language.names_a_letter(f"{word} {phrase}") and not phrase.endswith(f" {word}"):
+            yield Entry(f"{word} {phrase}", value * times)
+
+
+def _counted(language: Language) -> Iterator[Entry]:
+    """Letters behind how often they stand: "deux l"."""
+    for number, times in counts(language).items():
+        for letter, phrases in language.letters.items():
+            for phrase in phrases:
+                yield Entry(f"{number} {phrase}", language.plain(letter) * times)

@@ -14,7 +14,7 @@ from itertools import count
 
 from attrs import define, evolve, field
 
-from h2b.grammar.kinds.base import Arguments, Found, Kind
+from h2b.grammar.kinds.base import Arguments, Found, Kind, taking
 from h2b.grammar.sisr.program import program_of
 from h2b.grammar.spoken import SPACE, Acceptor, Positions
 from h2b.grammar.srgs.acceptor import Network, NetworkAcceptor, has_garbage
@@ -53,12 +53,12 @@ SRGS = "srgs"
 SCRIPTS = ("semantics/1.0", "semantics/1.0.2006")
 MAXIMUM_COMPILED = 100
 """Grammars kept compiled, most recently used."""
-MAXIMUM_COMPILED_PARTS = 500_000
+MAXIMUM_COMPILED_PARTS = 200_000
 """Of all of them together, at somewhat less than a kilobyte each."""
 MAXIMUM_REMEMBERED = 100
 """Characters of a token whose ways to be written are remembered."""
-MAXIMUM_WORDS = 100
-"""Of an utterance: no grammar is answered with more, and matching costs grow with them."""
+MAXIMUM_WORDS = 500
+"""Of an utterance, some minutes of speech. The matcher's budget bounds what shorter ones may cost."""
 MAXIMUM_TRIES = 500
 """Of parts of an utterance as answers to builtin grammars: some take milliseconds, and nobody is heard meanwhile."""
 MAXIMUM_BUILTIN_WORDS = 30
@@ -110,8 +110,10 @@ class _Compiled:
         return self._others[uri]
 
     def find(self, words: Sequence[str]) -> list[Found]:
-        if self.grammar.dtmf or not words or len(words) > MAXIMUM_WORDS:
+        if self.grammar.dtmf or not words:
             return []
+        if len(words) > MAXIMUM_WORDS:
+            raise GrammarDefinitionError(self.grammar.uri, f"more than {MAXIMUM_WORDS} words were said")
         can_continue = False
         tries = count(1)
         for reading in _readings(words, self.spoken):
@@ -169,6 +171,7 @@ class Srgs:
     """What the root rule matches, whole utterances only. The value is what the tags say, else the words."""
 
     name = SRGS
+    takes = taking()
 
     def __init__(self, kind: Callable[[str], Kind]) -> None:
         self._kind = kind
