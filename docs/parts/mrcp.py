@@ -3,6 +3,7 @@
 from h2b.wire.mrcp import Status
 from h2b.wire.vocabulary import (
     CANCELLED,
+    DEFINITION_FAILURE,
     JSON,
     MRCP_CAUSES,
     MRCP_PARAMETERS,
@@ -16,6 +17,7 @@ ONLY_HERE = {
     CANCELLED: "a RECOGNIZE that was in the queue, or gave way to the next one",
     URI_FAILURE: "a grammar is named by a URI that is not fetched",
     SEMANTICS_FAILURE: "a script of a grammar failed in INTERPRET",
+    DEFINITION_FAILURE: "the call has as many grammars of its own as it may",
 }
 STATUSES = {
     Status.SUCCESS: "done, in progress or queued: the state says which",
@@ -28,7 +30,7 @@ STATUSES = {
     Status.MISSING_HEADER: "a field or a grammar that must be there is missing",
     Status.METHOD_FAILED: "what was asked for failed: Completion-Cause says why",
     Status.UNSUPPORTED_ENTITY: "a body of another type",
-    Status.UNSUPPORTED_VALUE: "a value out of its range",
+    Status.UNSUPPORTED_VALUE: "a value of the right form that is out of its range",
     Status.OUT_OF_ORDER: "a request-id that is not higher than the last",
     Status.SERVER_ERROR: "not sent",
     Status.UNSUPPORTED_VERSION: "another version than MRCP/2.0; the connection is closed",
@@ -43,7 +45,7 @@ def parameters(_: str) -> str:
 
 
 def causes(_: str) -> str:
-    rows = [(code(f"{cause.value:03} {name}"), code(JSON.causes[cause]), "") for cause, name in MRCP_CAUSES.items()]
+    rows = [(code(spelling), code(JSON.causes[cause]), "") for cause, spelling in MRCP_CAUSES.items()]
     rows += [(code(spelling), "-", meaning) for spelling, meaning in ONLY_HERE.items()]
     return table(("cause", "on the JSON wire", "meaning"), sorted(rows))
 

@@ -63,6 +63,9 @@ LARGEST_DATAGRAM: Final = 65_535
 News: TypeAlias = CallAnswered | CallRefused | CallEnded | ChangeRefused
 
 
+PASSWORD_WANTED = "expected --user, and the password in H2B_SIP_PASSWORD"
+
+
 @frozen(kw_only=True)
 class Destination:
     """The server: how it is called, and where SIP goes."""
@@ -224,7 +227,7 @@ class MrcpClient:
                     place = f"{self.destination.host}:{self.destination.port}"
                     raise CallFailed(f"no answer to INVITE from {place} within {ANSWER_S:g} s")
                 case CallRefused(status=status, reason=reason, headers=headers):
-                    why = headers.get("Warning")
+                    why = PASSWORD_WANTED if status == 401 else headers.get("Warning")
                     raise CallFailed(f"the server refused the call: {status} {reason}{f' ({why})' if why else ''}")
                 case _:
                     raise CallFailed("the server hung up before the call began")

@@ -191,8 +191,7 @@ def _cut(text: str) -> str:
 
 
 def _place(address: Address) -> str:
-    host, port = address
-    return write_host_port(f"[{host}]" if ":" in host else host, port)
+    return write_host_port(*address)
 
 
 def _clock(at: float) -> str:

@@ -7,7 +7,10 @@ from enum import IntEnum
 
 
 class CompletionCause(IntEnum):
-    """The twelve causes of the H2B protocol; the value is the MRCPv2 code."""
+    """The twelve causes of the H2B protocol; the value is the MRCPv2 code of that name.
+
+    MRCPv2 tells a grammar that is wrong apart from one there is no room for: `h2b.wire.vocabulary` has both.
+    """
 
     SUCCESS = 0
     NO_MATCH = 1

@@ -54,6 +54,7 @@ class Parameters:
     dtmf_interdigit_timeout: int = 5000
     dtmf_term_timeout: int = 10000
     dtmf_term_char: str = ""
+    dtmf_buffer_time: int = 30000
     logging_tag: str = ""
 
     def with_changes(self, changes: Mapping[str, ParameterValue]) -> "Parameters":
@@ -223,6 +224,12 @@ PARAMETERS: Mapping[str, Parameter] = {
             "one key of 0123456789*#ABCD, or nothing",
             _key,
             "Keys: the one that ends the input and is no part of it; without it a whole answer ends it.",
+        ),
+        Parameter(
+            "dtmf_buffer_time",
+            _MS,
+            _milliseconds,
+            "Keys: how long those pressed between recognitions are kept for the next one; 0 for not at all.",
         ),
         Parameter(
             "logging_tag",

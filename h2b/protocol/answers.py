@@ -4,7 +4,9 @@ Owns which header fields each message has. Must not know queues, nor which reque
 (`h2b.protocol.recognizer`) does. Source: RFC 6787 section 9.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from attrs import evolve
 
 from h2b.grammar.interpret import Verdict
 from h2b.model.causes import CompletionCause
@@ -24,6 +26,14 @@ FAILURES = (
     EventName.METHOD_NOT_ALLOWED,
 )
 """Events of the session that refuse a command."""
+
+NOT_SURE: Mapping[CompletionCause, CompletionCause] = {
+    CompletionCause.SUCCESS: CompletionCause.NO_MATCH,
+    CompletionCause.PARTIAL_MATCH: CompletionCause.NO_MATCH,
+    CompletionCause.SUCCESS_MAXTIME: CompletionCause.NO_MATCH_MAXTIME,
+    CompletionCause.PARTIAL_MATCH_MAXTIME: CompletionCause.NO_MATCH_MAXTIME,
+}
+"""What a cause becomes when nothing of its result is sure enough."""
 
 UNASKED = (EventName.START_OF_INPUT, EventName.RECOGNITION_COMPLETE)
 """Events of the session that answer no command."""
@@ -50,6 +60,19 @@ def completed(
         # A client that asked for the sound gets the field, empty where there is none (RFC 6787, section 9.4.13).
         headers = headers.with_field(Header.WAVEFORM_URI, "")
     return MrcpEvent(Notice.RECOGNITION_COMPLETE, request_id, RequestState.COMPLETE, headers, body)
+
+
+def surer(result: Result, cause: CompletionCause, threshold: float) -> tuple[Result, CompletionCause]:
+    """What is left of a result for a client that wants to be surer of it than the request did."""
+    kept = tuple(
+        each
+        for each in result.alternatives
+        if each.interpretation is None or each.interpretation.confidence >= threshold
+    )
+    if kept or not result.alternatives:
+        return evolve(result, alternatives=kept), cause
+    words = Verdict(MatchClass.NONE, result.alternatives).refused()
+    return evolve(result, alternatives=words.alternatives), NOT_SURE.get(cause, cause)
 
 
 def interpreted(request_id: int, verdict: Verdict, flavour: Flavour) -> MrcpEvent:

@@ -5,8 +5,9 @@ grammar exists. Source: RFC 6787 sections 9.5 and 9.6; MRCP reference sections 4
 """
 
 import hashlib
+from collections.abc import Iterable, Mapping
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from h2b.grammar import voicexml
 from h2b.model.causes import CompletionCause
@@ -16,7 +17,7 @@ from h2b.model.messages import DefineGrammar
 from h2b.wire.mrcp import Refused, Status
 from h2b.wire.mrcpbody import Part, parse_grammar_list, parse_multipart, parse_uri_list
 from h2b.wire.mrcptext import Headers, MrcpRequest
-from h2b.wire.vocabulary import URI_FAILURE, Header, MediaType
+from h2b.wire.vocabulary import DEFINITION_FAILURE, URI_FAILURE, Header, MediaType
 
 FORMATS = {
     "application/srgs+xml": GrammarFormat.SRGS_XML,
@@ -31,47 +32,92 @@ MAXIMUM_TEXT = 4096
 """Characters of a text to interpret: more than anybody says at once, and others wait while it is read."""
 
 
+@frozen
+class Defined:
+    """What a DEFINE-GRAMMAR asks for."""
+
+    definitions: tuple[DefineGrammar, ...]
+    """For the session."""
+    lists: Mapping[str, tuple[str, ...]]
+    """URIs by the name that stands for them: kept here."""
+
+
+@frozen
+class Asked:
+    """The grammars of a RECOGNIZE or INTERPRET."""
+
+    definitions: tuple[DefineGrammar, ...]
+    """To be defined first."""
+    uris: tuple[str, ...]
+    """In order of priority."""
+    passing: tuple[str, ...]
+    """Names of those that are for this request alone."""
+
+
 @define
 class GrammarNames:
-    """Which URIs each Content-ID of a list stands for."""
+    """Which URIs each Content-ID of a list stands for. Reading a request changes nothing."""
 
     _lists: dict[str, tuple[str, ...]] = field(factory=dict)
 
-    def definitions(self, request: MrcpRequest) -> list[DefineGrammar]:
-        """What a DEFINE-GRAMMAR asks the session to define; lists of URIs are kept here. An empty body undefines.
+    def keep(self, lists: Mapping[str, tuple[str, ...]]) -> None:
+        """Let names stand for URIs. Raises Refused when there is no room; nothing is kept then."""
+        kept = {**self._lists, **lists}
+        if len(kept) > MAXIMUM_LISTS:
+            why = f"the session has {MAXIMUM_LISTS} lists of grammars already"
+            raise Refused(Status.METHOD_FAILED, why, completion=DEFINITION_FAILURE)
+        self._lists = kept
 
-        Raises Refused, or MalformedMessage for a body that cannot be read.
-        """
+    def forget(self, definitions: Iterable[DefineGrammar]) -> None:
+        """These names stand for grammars of the session now, and for no list."""
+        for each in definitions:
+            self._lists.pop(each.alias, None)
+
+    def undefine(self, name: str) -> None:
+        """Let a name stand for no list."""
+        self._lists.pop(name, None)
+
+    def defined(self, request: MrcpRequest) -> Defined | str:
+        """What a DEFINE-GRAMMAR asks for; the name to undefine where its body is empty. Raises Refused."""
         if not request.body.strip():
-            self._lists.pop(_content_id(request.headers), None)
-            return []
-        return [
-            definition
-            for part in _parts(request)
-            for definition in self._definition(part, request.request_id, _content_id(part.headers))
-        ]
+            return _content_id(request.headers)
+        definitions: list[DefineGrammar] = []
+        lists: dict[str, tuple[str, ...]] = {}
+        for part in _parts(request):
+            name = _content_id(part.headers)
+            if _media_type(part.headers) in FORMATS:
+                definitions.append(_definition(part, request.request_id, name))
+                continue
+            uris = self._uris(part)
+            if not uris:
+                raise _unusable("a list without grammars")
+            if len(uris) == 1 and uris[0].startswith("builtin:"):
+                definitions.append(DefineGrammar(request_id=request.request_id, alias=name, body=uris[0]))
+            else:
+                lists[name] = tuple(uris)
+        return Defined(tuple(definitions), lists)
 
-    def recognised(self, request: MrcpRequest) -> tuple[list[DefineGrammar], tuple[str, ...]]:
-        """What a RECOGNIZE or INTERPRET asks to define first, and the URIs it is about, in order of priority.
-
-        There is one at least. Raises Refused.
-        """
+    def recognised(self, request: MrcpRequest) -> Asked:
+        """The grammars of a RECOGNIZE or INTERPRET: there is one at least. Raises Refused."""
         definitions: list[DefineGrammar] = []
         uris: list[str] = []
+        passing: list[str] = []
         for part in _parts(request) if request.body.strip() else ():
             if _media_type(part.headers) == MediaType.PLAIN:
                 continue
             if _media_type(part.headers) in FORMATS:
                 alias = _alias(part)
-                definitions += self._definition(part, request.request_id, alias)
+                definitions.append(_definition(part, request.request_id, alias))
                 uris.append(f"session:{alias}")
+                if not part.headers.get(Header.CONTENT_ID):
+                    passing.append(alias)
             else:
                 uris += self._uris(part)
         if not uris:
             raise Refused(Status.MISSING_HEADER, "no grammar: expected URIs or a grammar in the body")
         if len(uris) > MAXIMUM_GRAMMARS:
             raise _unusable(f"{len(uris)} grammars, expected at most {MAXIMUM_GRAMMARS}")
-        return definitions, tuple(uris)
+        return Asked(tuple(definitions), tuple(uris), tuple(passing))
 
     def mentioned(self, request: MrcpRequest) -> tuple[str, ...]:
         """The URIs of a RECOGNIZE or INTERPRET, without the grammars in its body; none where it cannot be read."""
@@ -95,22 +141,6 @@ class GrammarNames:
             ):
                 return _short(_decoded(part.body))
         return _short(text)
-
-    def _definition(self, part: Part, request_id: int, alias: str) -> list[DefineGrammar]:
-        written = FORMATS.get(_media_type(part.headers))
-        if written is not None:
-            self._lists.pop(alias, None)
-            return [DefineGrammar(request_id=request_id, alias=alias, body=_decoded(part.body), format=written)]
-        uris = self._uris(part)
-        if len(uris) == 1 and uris[0].startswith("builtin:"):
-            self._lists.pop(alias, None)
-            return [DefineGrammar(request_id=request_id, alias=alias, body=uris[0])]
-        if not uris:
-            raise _unusable("a list without grammars")
-        if len(self._lists) == MAXIMUM_LISTS and alias not in self._lists:
-            raise _unusable(f"the session has {MAXIMUM_LISTS} lists of grammars already")
-        self._lists[alias] = tuple(uris)
-        return []
 
     def _uris(self, part: Part) -> list[str]:
         media_type = _media_type(part.headers)
@@ -145,12 +175,7 @@ def inline_grammars(request: MrcpRequest) -> list[DefineGrammar]:
     """The grammars in the body of a request, by the names they will have; none of those that cannot be read."""
     try:
         return [
-            DefineGrammar(
-                request_id=request.request_id,
-                alias=_alias(part),
-                body=_decoded(part.body),
-                format=FORMATS[_media_type(part.headers)],
-            )
+            _definition(part, request.request_id, _alias(part))
             for part in _parts(request)
             if part.body.strip() and _media_type(part.headers) in FORMATS
         ]
@@ -172,6 +197,12 @@ def _unusable(why: str) -> Refused:
     return Refused(Status.METHOD_FAILED, why, completion=CompletionCause.GRAMMAR_DEFINITION_FAILURE)
 
 
+def _definition(part: Part, request_id: int, alias: str) -> DefineGrammar:
+    """A grammar of one of FORMATS."""
+    written = FORMATS[_media_type(part.headers)]
+    return DefineGrammar(request_id=request_id, alias=alias, body=_decoded(part.body), format=written)
+
+
 def _short(text: str) -> str:
     if len(text) > MAXIMUM_TEXT:
         why = f"the text to interpret: got {len(text)} characters, expected at most {MAXIMUM_TEXT}"
@@ -181,7 +212,10 @@ def _short(text: str) -> str:
 
 def _parts(request: MrcpRequest) -> tuple[Part, ...]:
     if _media_type(request.headers).startswith("multipart/"):
-        return parse_multipart(request.headers.get(Header.CONTENT_TYPE), request.body)
+        try:
+            return parse_multipart(request.headers.get(Header.CONTENT_TYPE), request.body)
+        except MalformedMessage as error:
+            raise _unusable(error.reason) from None
     return (Part(request.headers, request.body),)
 
 

@@ -6,18 +6,22 @@ session machine below it decides all the rest. Must not know sockets, SIP or RTP
 Theory of operation
  1. A channel is one session, from its beginning to its end: OPEN and CLOSE are SIP's.
  2. Each request is answered by one response before the call returns, and events come later, for the same request id.
- 3. RECOGNIZE during a recognition is queued (PENDING), or cancels the active one when that said Cancel-If-Queue. When
-    the active one ends, the next starts without a further response; when it fails, the queue is cancelled.
+ 3. RECOGNIZE during a recognition is queued (PENDING), or cancels the active one when that said Cancel-If-Queue; it
+    overtakes none that waits. When the active one ends, the next starts without a further response; when it fails, the
+    queue is cancelled. What comes with a request, grammars and whose bill it is, counts from its start.
  4. The last result is kept until the next RECOGNIZE, DEFINE-GRAMMAR or the end.
- 5. Keys between recognitions are typed ahead: the next RECOGNIZE takes them, unless it says Clear-DTMF-Buffer.
+ 5. Keys between recognitions are typed ahead: the next RECOGNIZE takes them, unless it says Clear-DTMF-Buffer or they
+    are older than DTMF-Buffer-Time.
 """
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 
 from attrs import define, evolve, field, frozen
 
 from h2b.grammar.interpret import Verdict, interpret
+from h2b.grammar.registry import Registry
 from h2b.grammar.scripts import programs_of, with_values
 from h2b.language import language
 from h2b.model.causes import CompletionCause
@@ -36,12 +40,13 @@ from h2b.protocol.answers import (
     refused,
     sends,
     started,
+    surer,
 )
+from h2b.protocol.definitions import extended, look_through, refuse_speech
 from h2b.protocol.effects import Effect, Evaluate, Send
-from h2b.protocol.grammarnames import GrammarNames
+from h2b.protocol.grammarnames import Asked, GrammarNames
 from h2b.protocol.session import Session, Setting, State
 from h2b.wire.mrcp import (
-    Given,
     Refused,
     Status,
     cause_fields,
@@ -61,7 +66,8 @@ MAXIMUM_QUEUE = 10
 """RECOGNIZE requests that wait; one more fails."""
 MAXIMUM_TYPED_AHEAD = 50
 """Keys kept for the next recognition: more is no answer."""
-RESOURCES = ("speechrecog", "dtmfrecog")
+OF_KEYS = "dtmfrecog"
+"""The resource that hears no speech."""
 
 NORMAL_ENDS = frozenset(CompletionCause) - {CompletionCause.ERROR}
 """Causes after which the queue goes on; after others it is cancelled (RFC 6787 section 9.9)."""
@@ -73,6 +79,9 @@ class _Request:
 
     request_id: int
     command: Recognize
+    grammars: Asked
+    attributes: Mapping[str, str]
+    """Of the session, from its start on."""
     cancel_if_queue: bool
     clear_keys: bool
     save: bool
@@ -106,8 +115,11 @@ class Recognizer:
     _active: _Request | None = None
     _result: tuple[Result, CompletionCause, InputMode] | None = None
     _interpreting: _Interpretation | None = None
-    _keys: str = ""
+    _keys: deque[tuple[float, str]] = field(factory=lambda: deque(maxlen=MAXIMUM_TYPED_AHEAD))
+    """Typed ahead, with the time of each."""
     _attributes: dict[str, str] = field(factory=dict)
+    _save: bool = False
+    """Save-Waveform of the session."""
     _now: float = 0.0
     """Of the latest input that told the time: what waits for an answer of the engines starts then."""
 
@@ -129,6 +141,15 @@ class Recognizer:
     @property
     def recognising(self) -> bool:
         return self.session.state is State.RECOGNITION
+
+    @property
+    def holds(self) -> bool:
+        return self.session.holds
+
+    @property
+    def active(self) -> tuple[int, bool] | None:
+        """The request that is recognised at the moment, and whether its client wants the sound kept."""
+        return (self._active.request_id, self._active.save) if self._active is not None else None
 
     @property
     def wake_at(self) -> float:
@@ -181,10 +202,10 @@ class Recognizer:
         self._now = now
         return self._told(self.session.receive_silence(now), now)
 
-    def receive_key(self, key: str, now: float) -> list[Effect]:
-        """A key of 0 to 9, *, #, A to D."""
+    def receive_key(self, key: str, now: float, pressed_at: float | None = None) -> list[Effect]:
+        """A key of 0 to 9, *, #, A to D; `pressed_at` is for one that was typed ahead."""
         if not self.recognising:
-            self._keys = (self._keys + key)[-MAXIMUM_TYPED_AHEAD:]
+            self._keys.append((now if pressed_at is None else pressed_at, key))
             return []
         return self._told(self.session.receive_key(key, now), now)
 
@@ -225,79 +246,96 @@ class Recognizer:
     # Methods
 
     def _set_params(self, request: MrcpRequest, now: float) -> list[Effect]:
-        given = self._known(request)
-        self._describe(given)
+        save = flag(request.headers, Header.SAVE_WAVEFORM, self._save)
+        given = read_given(request.headers, strict=True)
         self._command(SetParams(request_id=request.request_id, changes=given.changes), now)
+        self._describe(given.attributes)
+        self._save = save
         return [self._success(request)]
 
     def _get_params(self, request: MrcpRequest, now: float) -> list[Effect]:
         event = self._command(GetParams(request_id=request.request_id), now)
         assert event.parameters is not None
-        return [self._success(request, parameter_fields(event.parameters, self._attributes, request.headers))]
+        fields = parameter_fields(event.parameters, self._attributes, self._save, request.headers)
+        return [self._success(request, fields)]
 
     def _define_grammar(self, request: MrcpRequest, now: float) -> list[Effect]:
         if self.recognising:
             raise Refused(Status.METHOD_NOT_VALID, "DEFINE-GRAMMAR during a recognition")
         self._result = None
-        for command in self._names.definitions(request):
-            self._command(command, now)
+        defined = self._names.defined(request)
+        if isinstance(defined, str):
+            self._names.undefine(defined)
+            self.session.registry = self.session.registry.without(defined)
+        else:
+            registry = extended(self.session.registry, defined.definitions)
+            look_through(registry, chain(*defined.lists.values()), self._parameters(now).speech_language)
+            self._names.keep(defined.lists)
+            self._names.forget(defined.definitions)
+            self.session.registry = registry.without(*defined.lists)
         return [self._success(request, cause_fields(CompletionCause.SUCCESS))]
 
     def _recognize(self, request: MrcpRequest, now: float) -> list[Effect]:
         if self._interpreting is not None:
             raise Refused(Status.METHOD_NOT_VALID, "RECOGNIZE during an interpretation")
-        asked = self._asked(request, now)
-        cancelled = self._cancel_active(now) if self._active and self._active.cancel_if_queue else []
+        asked = self._asked(request)
+        made_way: list[Effect] = []
+        if self._active is not None and self._active.cancel_if_queue:
+            # Those that wait have their turn before the new one.
+            made_way = [*self._cancel_active(now), *self._next(now)]
         if self._active is None:
             try:
-                return cancelled + self._start(asked, now, queued=False)
+                return made_way + self._start(asked, now)
             except ClientError as error:
                 # What was cancelled is told and billed all the same.
-                return [*cancelled, self._say(refusal(error, request.request_id))]
+                return [*made_way, self._say(refusal(error, request.request_id))]
         if len(self._queue) == MAXIMUM_QUEUE:
-            raise Refused(
-                Status.METHOD_FAILED, f"{MAXIMUM_QUEUE} requests wait already", completion=CompletionCause.ERROR
-            )
+            why = f"{MAXIMUM_QUEUE} requests wait already"
+            raise Refused(Status.METHOD_FAILED, why, completion=CompletionCause.ERROR)
         self._queue.append(asked)
-        return [self._say(MrcpResponse(request.request_id, Status.SUCCESS, RequestState.PENDING))]
+        return [*made_way, self._say(MrcpResponse(request.request_id, Status.SUCCESS, RequestState.PENDING))]
 
-    def _asked(self, request: MrcpRequest, now: float) -> _Request:
+    def _asked(self, request: MrcpRequest) -> _Request:
         given = read_given(request.headers)
-        self._describe(given)
-        commands, grammars = self._names.recognised(request)
-        if commands and self.recognising:
-            # The session takes definitions between recognitions: the queue's come when their turn is.
-            raise Refused(Status.METHOD_NOT_VALID, "a grammar in the body of a RECOGNIZE that is queued")
-        for command in commands:
-            self._command(command, now)
+        grammars = self._names.recognised(request)
         return _Request(
             request.request_id,
-            Recognize(request_id=request.request_id, grammars=grammars, changes=given.changes),
+            Recognize(request_id=request.request_id, grammars=grammars.uris, changes=given.changes),
+            grammars,
+            given.attributes,
             flag(request.headers, Header.CANCEL_IF_QUEUE),
             flag(request.headers, Header.CLEAR_DTMF_BUFFER),
-            flag(request.headers, Header.SAVE_WAVEFORM),
+            flag(request.headers, Header.SAVE_WAVEFORM, self._save),
             flavour_of(request.headers, self.flavour),
         )
 
-    def _start(self, asked: _Request, now: float, queued: bool) -> list[Effect]:
-        effects = self.session.handle(asked.command, now)
-        sent = first_event(effects)
-        if sent.name is not EventName.RECOGNITION_IN_PROGRESS:
-            failure = refused(sent)
-            if not queued:
-                raise failure
-            # The answer was given when it was queued.
-            cause = sent.cause or CompletionCause.ERROR
-            done = completed(asked.request_id, cause, sent.reason, save=asked.save)
-            return [self._say(done), *self._next(now)]
+    def _start(self, asked: _Request, now: float) -> list[Effect]:
+        """Begin a recognition; its response is the first effect. Raises ClientError, and nothing has changed."""
+        before = self.session.registry
+        parameters = self._parameters(now).with_changes(asked.command.changes)
+        try:
+            registry = self.session.registry = extended(before, asked.grammars.definitions)
+            if self._of_keys:
+                refuse_speech(registry.activate_all(asked.command.grammars, parameters.speech_language))
+            effects = self.session.handle(asked.command, now)
+            sent = first_event(effects)
+            if sent.name is not EventName.RECOGNITION_IN_PROGRESS:
+                raise refused(sent)
+        except ClientError:
+            self.session.registry = before
+            raise
+        self._adopt(registry, asked.grammars)
+        self._describe(asked.attributes)
         self._active = asked
         self._result = None
         response = MrcpResponse(asked.request_id, Status.SUCCESS, RequestState.IN_PROGRESS)
         rest = self._told([effect for effect in effects if not sends(effect, sent)], now)
-        typed, self._keys = ("" if asked.clear_keys else self._keys), ""
-        for key in typed:
-            rest += self.receive_key(key, now)
-        return rest if queued else [self._say(response), *rest]
+        keys, oldest = list(self._keys), now - parameters.dtmf_buffer_time / 1000
+        self._keys.clear()
+        for pressed_at, key in keys:
+            if pressed_at > oldest and not asked.clear_keys:
+                rest += self.receive_key(key, now, pressed_at)
+        return [self._say(response), *rest]
 
     def _start_input_timers(self, request: MrcpRequest, now: float) -> list[Effect]:
         if not self.recognising:
@@ -322,25 +360,17 @@ class Recognizer:
                 if not isinstance(effect, Send)
             ]
         self._result = None
-        fields = Headers()
-        if stopped:
-            fields = fields.with_field(Header.ACTIVE_REQUESTS, ",".join(map(str, stopped)))
-        response = self._success(request, fields)
-        return [*effects, response, *([] if self._active else self._next(now))]
+        listed = ((Header.ACTIVE_REQUESTS, ",".join(map(str, stopped))),) if stopped else ()
+        return [*effects, self._success(request, Headers(listed)), *([] if self._active else self._next(now))]
 
     def _get_result(self, request: MrcpRequest, now: float) -> list[Effect]:
         if self._result is None:
             raise Refused(Status.METHOD_NOT_VALID, "GET-RESULT without a result: expected a recognition that ended")
         result, cause, mode = self._result
         wanted = self._parameters(now).with_changes(read_given(request.headers).changes)
-        kept = tuple(
-            each
-            for each in result.alternatives
-            if each.interpretation is None or each.interpretation.confidence >= wanted.confidence_threshold
-        )[: wanted.n_best_list_length]
-        fields, body = result_body(
-            evolve(result, alternatives=kept), cause, flavour_of(request.headers, self.flavour), mode
-        )
+        result, cause = surer(result, cause, wanted.confidence_threshold)
+        result = evolve(result, alternatives=result.alternatives[: wanted.n_best_list_length])
+        fields, body = result_body(result, cause, flavour_of(request.headers, self.flavour), mode)
         return [self._success(request, Headers((*cause_fields(cause), *fields)), body)]
 
     def _interpret(self, request: MrcpRequest, now: float) -> list[Effect]:
@@ -348,14 +378,16 @@ class Recognizer:
             raise Refused(Status.METHOD_NOT_VALID, "INTERPRET during a recognition or an interpretation")
         text = self._names.interpreted_text(request)
         given = read_given(request.headers)
-        commands, grammars = self._names.recognised(request)
-        for command in commands:
-            self._command(command, now)
+        asked = self._names.recognised(request)
         parameters = self._parameters(now).with_changes(given.changes)
-        active = self.session.registry.activate_all(grammars, parameters.speech_language)
+        registry = extended(self.session.registry, asked.definitions)
+        active = registry.activate_all(asked.uris, parameters.speech_language)
+        if self._of_keys:
+            refuse_speech(active)
         spoken = language(active[0].language)
         heard = Hypothesis(transcript=spoken.normalise(text), confidence=1.0)
         verdict = interpret([heard], active, parameters.n_best_list_length)
+        self._adopt(registry, asked)
         flavour = flavour_of(request.headers, self.flavour)
         response = self._say(MrcpResponse(request.request_id, Status.SUCCESS, RequestState.IN_PROGRESS))
         programs = programs_of(verdict)
@@ -393,7 +425,17 @@ class Recognizer:
         return [done, *self._next(now)]
 
     def _next(self, now: float) -> list[Effect]:
-        return self._start(self._queue.popleft(), now, queued=True) if self._queue else []
+        """Begin the first of those that wait and can begin: their answers were given when they were queued."""
+        failed: list[Effect] = []
+        while self._queue:
+            asked = self._queue.popleft()
+            try:
+                _, *rest = self._start(asked, now)
+                return failed + rest
+            except ClientError as error:
+                cause = (error.completion if isinstance(error, Refused) else error.cause) or CompletionCause.ERROR
+                failed.append(self._say(completed(asked.request_id, cause, error.reason, save=asked.save)))
+        return failed
 
     def _cancel_active(self, now: float) -> list[Effect]:
         asked, self._active = self._active, None
@@ -421,17 +463,18 @@ class Recognizer:
         assert parameters is not None
         return parameters
 
-    def _describe(self, given: Given) -> None:
-        self._attributes.update(given.attributes)
-        self.session.describe(**given.attributes)
+    @property
+    def _of_keys(self) -> bool:
+        return self.channel.rpartition("@")[2].lower() == OF_KEYS
 
-    def _known(self, request: MrcpRequest) -> Given:
-        """What a SET-PARAMS says. Raises Refused, status 403, for fields that mean nothing."""
-        given = read_given(request.headers)
-        if given.unknown:
-            names = Headers(tuple((name, request.headers.get(name)[:100]) for name in given.unknown[:10]))
-            raise Refused(Status.UNSUPPORTED_HEADER, f"unknown header {given.unknown[0][:100]}", names)
-        return given
+    def _adopt(self, registry: Registry, asked: Asked) -> None:
+        """Keep the grammars that came with a request, but for those that were for it alone: they are in use already."""
+        self.session.registry = registry.without(*asked.passing)
+        self._names.forget(asked.definitions)
+
+    def _describe(self, attributes: Mapping[str, str]) -> None:
+        self._attributes.update(attributes)
+        self.session.describe(**attributes)
 
     def _success(self, request: MrcpRequest, headers: Headers | None = None, body: bytes = b"") -> Effect:
         fields = headers or Headers()

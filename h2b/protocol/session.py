@@ -180,8 +180,17 @@ class Session:
 
     @property
     def registry(self) -> Registry:
-        """The grammars of the session, its aliases among them."""
+        """The grammars of the session, its aliases among them; a machine above this one may put others there."""
         return self._session.registry
+
+    @registry.setter
+    def registry(self, registry: Registry) -> None:
+        self._session.registry = registry
+
+    @property
+    def holds(self) -> bool:
+        """Whether sound that came waits for an answer of the engine before it is judged."""
+        return self.state is State.RECOGNITION and self._active.recognition.holds
 
     def describe(self, **attributes: str) -> None:
         """Say custom_id or session_id after OPEN, as a wire without OPEN must. Records from now on have them."""
@@ -301,13 +310,8 @@ class Session:
         return [self._send(EventName.PARAMS_SET, command.request_id)]
 
     def _do_get_params(self, command: GetParams, now: float) -> list[Effect]:
-        event = Event(
-            name=EventName.DEFAULT_PARAMS,
-            request_id=command.request_id,
-            channel_id=self.channel_id,
-            parameters=self._session.parameters,
-        )
-        return [Send(event)]
+        parameters = self._session.parameters
+        return [self._send(EventName.DEFAULT_PARAMS, command.request_id, parameters=parameters)]
 
     def _do_define_grammar(self, command: DefineGrammar, now: float) -> list[Effect]:
         session = self._session
@@ -415,17 +419,11 @@ class Session:
     def _complete(self, active: _Active) -> list[Effect]:
         outcome = active.recognition.outcome
         assert outcome is not None
-        event = Event(
-            name=EventName.RECOGNITION_COMPLETE,
-            request_id=active.request_id,
-            channel_id=self.channel_id,
-            cause=outcome.cause,
-            reason=outcome.reason,
-            result=self._result(active),
-        )
+        told = {"cause": outcome.cause, "reason": outcome.reason, "result": self._result(active)}
+        ended = self._send(EventName.RECOGNITION_COMPLETE, active.request_id, **told)
         due = self._session.intake.time_of(active.recognition.position) if active.answered else None
         measured = [Measure(due)] if active.recognition.decided else []
-        return [*self._take_off("result"), *measured, Send(event)]
+        return [*self._take_off("result"), *measured, ended]
 
     def _result(self, active: _Active) -> Result:
         outcome = active.recognition.outcome

@@ -25,6 +25,7 @@ import trio
 from attrs import define, evolve, field, frozen
 
 from h2b.model.errors import H2BError
+from h2b.model.params import MAXIMUM_TEXT
 from h2b.protocol.recognizer import Recognizer
 from h2b.protocol.session import Setting
 from h2b.server.channel import Channel, ClientTooSlow
@@ -47,7 +48,7 @@ from h2b.telephony.sdp_answer import (
 )
 from h2b.telephony.sdp_crypto import KEY_BYTES
 from h2b.telephony.sdp_offer import read_offer
-from h2b.telephony.sip_effects import CallChanged, CallConfirmed, CallEnded, CallOffered, EndReason
+from h2b.telephony.sip_effects import CallChanged, CallConfirmed, CallEnded, CallOffered, EndReason, Transport
 from h2b.wire.nlsml import Flavour
 
 _log = structlog.get_logger("h2b.server.calls")
@@ -79,15 +80,16 @@ class Refused(H2BError):
 class CallSettings:
     """What is the same for every call."""
 
-    advertised_address: str
-    """Empty for the address the client reaches us at."""
+    address_towards: Callable[[Transport, str], str]
+    """Ours, for a client that calls by this transport from this host."""
     control_port: int
     tls_port: int = 0
     fingerprint: Callable[[], str] = lambda: ""
     """Of our certificate at the moment, for SDP; empty without TLS."""
     flavour: Flavour = Flavour.RFC
     connect_s: float = 10.0
-    allow: tuple[IPv4Network | IPv6Network, ...] = ()
+    audio_address: str = ""
+    """Where sound is heard, if it is not where clients call."""
     waveforms: Waveforms | None = None
     """Where sound is kept for clients that ask for it."""
     srtp: Srtp = Srtp.OFF
@@ -108,6 +110,8 @@ class _Call:
     """First part of every Channel-Identifier."""
     peer: str
     """Address the call came from."""
+    address: str
+    """Address it reached us at."""
     tenant: str
     """Whose call it is, for usage records."""
     hosts: set[str]
@@ -208,18 +212,19 @@ class Switchboard:
         host = offered.peer.host
         place = Place(self._hosts, origin(host), self._settings.calls_per_address)
         try:
-            self._check_source(host, place)
+            self._check_room(place)
             call = _Call(
                 name=offered.call,
                 call_id=offered.call_id,
                 token=secrets.token_hex(TOKEN_BYTES),
                 peer=host,
+                address=self._settings.address_towards(offered.peer.transport, host),
                 tenant=self._settings.tenant_of(offered.user),
                 hosts={host},
                 place=place,
                 description_id=str(next(self._described)),
             )
-            agreed = self._agree(call, offered.offer, host)
+            agreed = self._agree(call, offered.offer)
         except BaseException as error:
             place.leave()
             if not isinstance(error, Refused):
@@ -236,7 +241,7 @@ class Switchboard:
         call = self._calls[changed.call]
         call.version += 1
         try:
-            agreed = self._agree(call, changed.offer, call.peer)
+            agreed = self._agree(call, changed.offer)
         except Refused as refused:
             self._refuse(call.name, call.call_id, call.peer, refused)
             return
@@ -249,9 +254,7 @@ class Switchboard:
         self._seldom.tell(_log.warning, "call_refused", status, call_id=call_id, peer=peer, status=status, reason=why)
         self.endpoint.reject(name, refused.status, str(refused), refused.retry_after)
 
-    def _check_source(self, host: str, place: Place) -> None:
-        if not admitted(host, self._settings.allow):
-            raise Refused(403, "this address may not call")
+    def _check_room(self, place: Place) -> None:
         if not place.take():
             raise Refused(503, "too many calls from this address", RETRY_AFTER_S)
         if not self._settings.may_begin():
@@ -259,9 +262,9 @@ class Switchboard:
 
     # What is agreed on
 
-    def _agree(self, call: _Call, offer: bytes, host: str) -> Answer:
+    def _agree(self, call: _Call, offer: bytes) -> Answer:
         """Give a call the channels and ports of an offer. Raises Refused, and leaves the call as it was."""
-        settings = self._answer_settings(call, host)
+        settings = self._answer_settings(call)
         try:
             acceptance = accept_offer(read_offer(parse_sdp(offer)), settings)
         except SdpError as error:
@@ -279,10 +282,10 @@ class Switchboard:
         self._take_media(call, agreed, opened)
         return agreed
 
-    def _answer_settings(self, call: _Call, host: str) -> AnswerSettings:
+    def _answer_settings(self, call: _Call) -> AnswerSettings:
         settings = self._settings
         return AnswerSettings(
-            address=settings.advertised_address or local_address(host),
+            address=call.address,
             channel=call.token,
             control_port=settings.control_port,
             tls_port=settings.tls_port,
@@ -291,6 +294,7 @@ class Switchboard:
             version=call.version,
             reuse_connection=self._control.connected_from(call.hosts),
             established=call.name in self._calls,
+            audio_address=settings.audio_address,
             srtp=settings.srtp,
             keys=call.keys,
         )
@@ -347,7 +351,7 @@ class Switchboard:
     def _make_channel(self, call: _Call, identifier: str) -> ControlChannel:
         setting = evolve(self._setting, tenant=call.tenant)
         machine = Recognizer(setting, identifier, self._settings.flavour, make_token=lambda: secrets.token_hex(8))
-        machine.session.describe(session_id=call.call_id)
+        machine.session.describe(session_id=call.call_id[:MAXIMUM_TEXT])
         waveforms = self._settings.waveforms
         return ControlChannel(identifier, self._open_channel(machine), lambda: call.lost.set(), waveforms)
 
@@ -445,4 +449,5 @@ def local_address(host: str) -> str:
             probe.connect((host, 9))
         except OSError:
             return "::1" if family == socket.AF_INET6 else "127.0.0.1"
-        return str(probe.getsockname()[0])
+        # Of a link's own address without the name of the link, which means nothing elsewhere.
+        return str(probe.getsockname()[0]).partition("%")[0]

@@ -41,7 +41,8 @@ _log = structlog.get_logger("h2b.server.media")
 ROUNDS_A_SWEEP = 50
 """Packets of one socket: one second of sound. More is left for the next sweep, so that a flood harms its own call."""
 SILENT_S = 0.1
-"""After so long without a packet, silence is none that somebody sent: it is not due to a slow network."""
+"""After so long without a packet of the caller's sound, silence is none that somebody sent: it is not due to a slow
+network."""
 STRETCH_S = 0.001
 """After so long, other tasks have their turn."""
 PORTS_BETWEEN_LOOKS = 10
@@ -88,8 +89,6 @@ class MediaPort:
         """Packets of a protected call that did not count."""
         self._unprotect = _unprotector(agreed.crypto)
         self._agreed = agreed
-        self._arrived = -SILENT_S
-        """When the last packet came."""
         self._convert = Converter()
         self._take = own.recvfrom
 
@@ -117,7 +116,6 @@ class MediaPort:
                 self.rejected[plain] += 1
                 return True
             datagram = plain
-        self._arrived = now
         self.receiver.receive(datagram, source[:2], now)
         return True
 
@@ -131,7 +129,7 @@ class MediaPort:
                 break
             hearing = [each for each in self.listeners if each.listening]
             if hearing:
-                silent = empty and now - self._arrived > SILENT_S
+                silent = empty and now - receiver.heard > SILENT_S
                 sound = b"" if silent else self._convert(receiver.format, span)
                 for listener in hearing:
                     listener.hear(sound)

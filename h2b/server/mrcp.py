@@ -23,18 +23,19 @@ import trio
 from attrs import evolve
 
 from h2b.server.channel import Channel, ClientTooSlow
+from h2b.server.door import costing_one_connection
 from h2b.server.limits import origin
 from h2b.server.outbox import Outbox
 from h2b.server.seldom import Seldom
 from h2b.server.sip import keep_alive
 from h2b.server.waveforms import NoWaveform, Tape, Waveforms
-from h2b.wire.mrcp import Refused, Status, cause_fields
+from h2b.telephony.rtp import SPAN_SECONDS
+from h2b.wire.mrcp import Refused, Status, cause_fields, read_request_ids
 from h2b.wire.mrcptext import (
     Deframer,
     Headers,
     MessageTooLarge,
     MrcpEvent,
-    MrcpMessage,
     MrcpRequest,
     MrcpResponse,
     RequestState,
@@ -54,6 +55,9 @@ MAXIMUM_WAITING = 32
 HANDSHAKE_S = 10.0
 RECORDED_BYTES = 16_000
 """Of a recording, judged at a stretch: one second."""
+FAREWELL_S = 10.0
+"""A connection that cannot be read any more stays so long for the answer that says so: requests before it may take
+their time."""
 IDLE_S = 600.0
 """A connection without a channel is closed after this time without a message."""
 
@@ -69,9 +73,14 @@ class ControlChannel:
         self.scope = trio.CancelScope()
         self._on_lost = on_lost
         self._waveforms = waveforms
-        self._tape: Tape | None = None
-        self._recorded = False
-        """Whether the recognition hears a recording, and not the line."""
+        self._tapes: dict[int, Tape] = {}
+        """Sound that is to be kept, by request: until its end was told, or that it was stopped."""
+        self._recorded: int | None = None
+        """The request that hears a recording, and not the line."""
+        self._feeding = False
+        """Whether the recording goes on: what the line has in between is no part of it."""
+        self._parting: tuple[MrcpResponse, trio.Event] | None = None
+        """The last answer to a connection, and who waits for it to be said."""
         self._connection: _Connection | None = None
         self._movable = False
         self._waiting: deque[MrcpRequest | MrcpResponse] = deque()
@@ -91,15 +100,29 @@ class ControlChannel:
 
     def hear(self, sound: bytes) -> None:
         """Take 16-bit linear sound at 8 kHz; empty for 20 ms in which none came."""
-        if self._tape is not None:
-            self._tape.add(sound)
+        if self._feeding:
+            return
+        if self._of_recording:
+            sound = b""
+        self._record(sound)
         try:
-            if sound and not self._recorded:
+            if sound:
                 self.channel.receive_audio(sound)
             else:
                 self.channel.receive_silence()
         except Exception as error:
             self.fail(error)
+
+    @property
+    def _of_recording(self) -> bool:
+        active = self.channel.active
+        return active is not None and active[0] == self._recorded
+
+    def _record(self, sound: bytes) -> None:
+        """Keep what a recognition hears, if its client wants that."""
+        active = self.channel.active
+        if active is not None and active[1] and self._waveforms is not None:
+            self._tapes.setdefault(active[0], Tape()).add(sound)
 
     def press(self, key: str) -> None:
         """Take a key."""
@@ -140,6 +163,14 @@ class ControlChannel:
         self._wake()
         return True
 
+    def take_last(self, answer: MrcpResponse) -> trio.Event | None:
+        """Take the last answer to a connection; the event is set when it was said. None when too many wait."""
+        if not self.take(answer):
+            return None
+        said = trio.Event()
+        self._parting = answer, said
+        return said
+
     async def run(self) -> None:
         """Live until cancelled.
 
@@ -167,9 +198,6 @@ class ControlChannel:
                 await self._recognise_recording(message)
             else:
                 await self.channel.read_ahead(message)
-                self._thread_tape(message)
-                if not self.channel.recognising:
-                    self._recorded = False
                 self.channel.receive(message)
             await self.channel.events.room()
 
@@ -185,15 +213,29 @@ class ControlChannel:
             sound = await self._waveforms.load(uri)
         except NoWaveform as error:
             failed = Headers().with_field(Header.FAILED_URI, uri[:300])
-            self.channel.refuse(Refused(Status.METHOD_FAILED, str(error), failed, URI_FAILURE), request.request_id)
+            refused = Refused(Status.METHOD_FAILED, str(error), failed, URI_FAILURE)
+            self.channel.refuse(refused, request.request_id, request.method)
             return
         await self.channel.read_ahead(request)
-        self._recorded = True
+        self._recorded = request.request_id
         self.channel.receive(request)
+        self._feeding = True
+        try:
+            await self._feed(sound)
+        finally:
+            self._feeding = False
+
+    async def _feed(self, sound: bytes) -> None:
         for start in range(0, len(sound), RECORDED_BYTES):
-            if not self.channel.recognising:
+            while self.channel.holds:
+                # More of it would only be held; that it goes on keeps silence from being put in for it.
+                self.channel.receive_audio(b"")
+                await trio.sleep(SPAN_SECONDS)
+            if not self._of_recording:
                 break
-            self.channel.receive_audio(sound[start : start + RECORDED_BYTES])
+            piece = sound[start : start + RECORDED_BYTES]
+            self._record(piece)
+            self.channel.receive_audio(piece)
             # Other calls have their turn between seconds of it.
             await trio.lowlevel.checkpoint()
 
@@ -203,27 +245,19 @@ class ControlChannel:
             connection = await self._bound()
             await connection.outbox.room()
             connection.outbox.put(encode(event))
-
-    def _thread_tape(self, request: MrcpRequest) -> None:
-        """Keep the sound of a recognition that begins with this request, if the client wants it.
-
-        What waits in a queue begins at a moment that only the machine knows, and is not kept.
-        """
-        wanted = request.method == "RECOGNIZE" and request.headers.get(Header.SAVE_WAVEFORM).lower() == "true"
-        if wanted and self._waveforms is not None and not self.channel.recognising:
-            self._tape = Tape(request.request_id)
+            if self._parting is not None and event is self._parting[0]:
+                self._parting[1].set()
+                self._parting = None
 
     async def _with_waveform(self, event: MrcpResponse | MrcpEvent) -> MrcpResponse | MrcpEvent:
         """The event, with the address of the sound in the field for it."""
-        tape = self._tape
-        if (
-            tape is None
-            or self._waveforms is None
-            or Header.WAVEFORM_URI not in event.headers
-            or tape.request_id != event.request_id
-        ):
+        for stopped in read_request_ids(event.headers):
+            self._tapes.pop(stopped, None)
+        if Header.WAVEFORM_URI not in event.headers:
             return event
-        self._tape = None
+        tape = self._tapes.pop(event.request_id, None)
+        if tape is None or self._waveforms is None:
+            return event
         value = await self._waveforms.keep(tape.sound)
         headers = event.headers.without(Header.WAVEFORM_URI).with_field(Header.WAVEFORM_URI, value)
         return evolve(event, headers=headers)
@@ -293,10 +327,11 @@ class ControlPort:
                 nursery.start_soon(trio.serve_listeners, self._serve_tls, tls)
 
     async def _serve_tcp(self, stream: trio.SocketStream) -> None:
-        await self._serve(stream, stream)
+        with costing_one_connection(_log):
+            await self._serve(stream, stream)
 
     async def _serve_tls(self, stream: trio.SSLStream[trio.SocketStream]) -> None:
-        with suppress(trio.BrokenResourceError, trio.TooSlowError):
+        with costing_one_connection(_log), suppress(trio.BrokenResourceError, trio.TooSlowError):
             with trio.fail_after(HANDSHAKE_S):
                 await stream.do_handshake()
             await self._serve(stream, stream.transport_stream)
@@ -379,23 +414,32 @@ class _Connection:
             if not octets:
                 conversation.cancel()
                 return
+            said: trio.Event | None = None
             for message in self._deframer.feed(bytes(octets)):
-                self._take(message)
+                if isinstance(message, UnreadableMessage):
+                    last = self._refuse(message)
+                    said = said if last is None else last
+                elif isinstance(message, MrcpRequest):
+                    self._request(message)
             if self._deframer.broken:
                 # The last answer is sent, then the connection ends.
+                with trio.move_on_after(FAREWELL_S):
+                    await (said.wait() if said is not None else trio.lowlevel.checkpoint())
                 self.outbox.close()
                 return
 
-    def _take(self, message: MrcpMessage | UnreadableMessage) -> None:
-        if isinstance(message, UnreadableMessage):
-            _log.warning("mrcp_unreadable", peer=self.host, channel_id=message.channel, reason=message.reason)
-            answer = _refused(_status(message), message.request_id, message.channel, message.reason)
-            channel = self._channel(message.channel)
+    def _refuse(self, message: UnreadableMessage) -> trio.Event | None:
+        """Answer what cannot be read; the event is set when the answer was said, if a channel says it in its turn."""
+        _log.warning("mrcp_unreadable", peer=self.host, channel_id=message.channel, reason=message.reason)
+        if not message.request_id:
             # An answer that names no request of the client would confuse it for good.
-            if message.request_id and (channel is None or not channel.take(answer)):
-                self._answer(answer)
-        elif isinstance(message, MrcpRequest):
-            self._request(message)
+            return None
+        answer = _refused(_status(message), message.request_id, message.channel, message.reason)
+        channel = self._channel(message.channel)
+        said = channel.take_last(answer) if channel is not None else None
+        if said is None:
+            self._answer(answer)
+        return said
 
     def _request(self, request: MrcpRequest) -> None:
         name = request.headers.get(Header.CHANNEL)

@@ -4,9 +4,14 @@ Owns the sockets, the connections and the one clock of the machine. Must not kno
 go to whoever was given.
 
 Sending a datagram never waits: one that the kernel has no room for is lost, and SIP sends it again.
+
+Connections that no call uses give way: when all places are taken, or the share of an address, the oldest of the host
+that has the most of them is closed for the next. Whatever goes wrong with one message or one connection is told in
+the log, and ends no other.
 """
 
 import socket
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address
@@ -18,6 +23,7 @@ import trio
 from attrs import define, evolve, field
 
 from h2b.server.channel import ClientTooSlow
+from h2b.server.door import costing_one_connection
 from h2b.server.limits import Place, Tally, origin, share
 from h2b.server.outbox import Outbox
 from h2b.server.seldom import Seldom
@@ -25,6 +31,7 @@ from h2b.telephony.sip_effects import (
     CallChanged,
     CallConfirmed,
     CallEnded,
+    CallForbidden,
     CallOffered,
     CloseConnection,
     Effect,
@@ -45,6 +52,8 @@ MAXIMUM_CONNECTIONS = 1000
 CHUNK_BYTES = 1 << 16
 CONNECT_S = 5.0
 """Time for opening a connection to a client, or for a client's TLS handshake."""
+UNREACHABLE = (OSError, trio.TooSlowError, ValueError)
+"""What opening a connection raises, or asking for an address; the last one for a name such as a..b, which is none."""
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 """A client whose machine is gone is noticed after a minute and a half (seconds, seconds, attempts)."""
 
@@ -52,15 +61,26 @@ KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 @define(eq=False)
 class _Connection:
     peer: Peer
+    place: Place | None = None
+    """Among those of its address; none for a connection of ours."""
     outbox: Outbox = field(factory=lambda: Outbox(UNSENT_BYTES))
+    scope: trio.CancelScope = field(factory=trio.CancelScope)
 
 
 class SipEndpoint:
     """A SIP server on its sockets. What `accept` and the like send is sent when they return."""
 
-    def __init__(self, server: SipServer, datagrams: socket.socket, news: Callable[[News], None]) -> None:
-        """`datagrams` is bound and does not block; it is closed by whoever opened it."""
+    def __init__(
+        self,
+        server: SipServer,
+        datagrams: socket.socket,
+        news: Callable[[News], None],
+        admits: Callable[[str], bool] = lambda host: True,
+    ) -> None:
+        """`datagrams` is bound and does not block; it is closed by whoever opened it. `admits` tells whether a host may
+        connect."""
         self.server = server
+        self._admits = admits
         self._datagrams = datagrams
         self._news = news
         self._numbers = count(1)
@@ -115,7 +135,10 @@ class SipEndpoint:
             with trio.CancelScope() as self._alarm:
                 self._set_alarm()
                 await trio.sleep_forever()
-            self._perform(self.server.advance(trio.current_time()))
+            try:
+                self._perform(self.server.advance(trio.current_time()))
+            except Exception:
+                _log.exception("sip_failed", peer="")
 
     def _set_alarm(self) -> None:
         due = self.server.next_timer()
@@ -142,12 +165,11 @@ class SipEndpoint:
     # Connections
 
     async def _serve_tcp(self, stream: trio.SocketStream) -> None:
-        await self._serve(stream, stream, Transport.TCP)
+        with costing_one_connection(_log):
+            await self._serve(stream, stream, Transport.TCP)
 
     async def _serve_tls(self, stream: trio.SSLStream[trio.SocketStream]) -> None:
-        with suppress(trio.BrokenResourceError, trio.TooSlowError):
-            with trio.fail_after(CONNECT_S):
-                await stream.do_handshake()
+        with costing_one_connection(_log):
             await self._serve(stream, stream.transport_stream, Transport.TLS)
         await trio.aclose_forcefully(stream)
 
@@ -156,32 +178,64 @@ class SipEndpoint:
         with suppress(OSError):
             host, port = transport.socket.getpeername()[:2]
             place = Place(self._hosts, origin(host), share(0, MAXIMUM_CONNECTIONS))
-            if len(self._connections) >= MAXIMUM_CONNECTIONS or not place.take():
+            if not self._admits(host) or not self._has_room(place):
                 taken = len(self._connections)
                 self._seldom.tell(_log.warning, "sip_connection_refused", peer=host, connections=taken)
                 return
-            try:
-                await self._converse(stream, transport, _Connection(Peer(kind, host, port, next(self._numbers))))
-            finally:
-                place.leave()
+            number = next(self._numbers)
+            self._connections[number] = connection = _Connection(Peer(kind, host, port, number), place)
+            with connection.scope:
+                await self._converse(stream, transport, connection)
+
+    def _has_room(self, place: Place) -> bool:
+        """Whether one more connection may be served, its place taken, after making room for it if need be."""
+        crowded = not place.take()
+        if not crowded and len(self._connections) < MAXIMUM_CONNECTIONS:
+            return True
+        used = self.server.connections_of_calls
+        # An address that has its share makes room itself.
+        unused = [
+            own
+            for number, own in self._connections.items()
+            if number not in used and (not crowded or (own.place is not None and own.place.key == place.key))
+        ]
+        if not unused:
+            place.leave()
+            return False
+        crowds = Counter(origin(own.peer.host) for own in unused)
+        oldest = next(own for own in unused if crowds[origin(own.peer.host)] == max(crowds.values()))
+        taken = len(self._connections)
+        self._seldom.tell(_log.warning, "sip_connection_evicted", peer=oldest.peer.host, connections=taken)
+        self._forget(oldest)
+        oldest.scope.cancel()
+        return place.take()
+
+    def _forget(self, connection: _Connection) -> None:
+        """It is not there any more, whether or not it ever was open. Safe to call again."""
+        number = connection.peer.connection
+        if self._connections.pop(number, None) is None:
+            return
+        connection.outbox.close()
+        if connection.place is not None:
+            connection.place.leave()
+        self._opened = {peer: own for peer, own in self._opened.items() if own != number}
+        self.server.connection_lost(number)
 
     async def _converse(self, stream: trio.abc.Stream, transport: trio.SocketStream, connection: _Connection) -> None:
         """Read and write until either end closes. Whatever goes wrong ends this connection and no other."""
-        number = connection.peer.connection
-        self._connections[number] = connection
         try:
             keep_alive(transport)
+            if isinstance(stream, trio.SSLStream):
+                with trio.fail_after(CONNECT_S):
+                    await stream.do_handshake()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read, stream, connection.peer, nursery.cancel_scope)
                 await connection.outbox.send_to(stream)
                 nursery.cancel_scope.cancel()
-        except* (trio.BrokenResourceError, OSError, ClientTooSlow) as gone:
+        except* (trio.BrokenResourceError, trio.TooSlowError, OSError, ClientTooSlow) as gone:
             _log.debug("sip_connection_lost", peer=connection.peer.host, error=repr(gone.exceptions[0]))
         finally:
-            connection.outbox.close()
-            del self._connections[number]
-            self._opened = {peer: own for peer, own in self._opened.items() if own != number}
-            self.server.connection_lost(number)
+            self._forget(connection)
 
     async def _read(self, stream: trio.abc.Stream, peer: Peer, conversation: trio.CancelScope) -> None:
         while octets := await stream.receive_some(CHUNK_BYTES):
@@ -190,35 +244,51 @@ class SipEndpoint:
 
     async def _connect(self, connection: _Connection) -> None:
         peer = connection.peer
-        try:
-            with trio.fail_after(CONNECT_S):
-                stream = await trio.open_tcp_stream(peer.host, peer.port)
-        except (OSError, trio.TooSlowError) as error:
-            _log.debug("sip_not_sent", peer=peer.host, error=str(error))
-            self._opened = {asked: own for asked, own in self._opened.items() if own != peer.connection}
-            del self._connections[peer.connection]
-            return
-        async with stream:
-            await self._converse(stream, stream, connection)
+        with costing_one_connection(_log), connection.scope:
+            try:
+                with trio.fail_after(CONNECT_S):
+                    stream = await trio.open_tcp_stream(peer.host, peer.port)
+                async with stream:
+                    await self._converse(stream, stream, connection)
+            except UNREACHABLE as error:
+                _log.debug("sip_not_sent", peer=peer.host, error=str(error))
+            finally:
+                self._forget(connection)
 
     # Effects
 
     def _perform(self, effects: list[Effect]) -> None:
-        for effect in effects:
-            match effect:
-                case SendMessage():
-                    self._send(effect.destination, effect.payload)
-                case CloseConnection():
-                    known = self._connections.get(effect.connection.connection)
-                    if known is not None:
-                        known.outbox.close()
-                case CallOffered() | CallConfirmed() | CallChanged() | CallEnded():
-                    self._news(effect)
-                case _:
-                    raise AssertionError(f"a server has no {effect}")
-        self._set_alarm()
-        self._turned.set()
-        self._turned = trio.Event()
+        try:
+            for effect in effects:
+                self._do(effect)
+        finally:
+            self._set_alarm()
+            self._turned.set()
+            self._turned = trio.Event()
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case SendMessage():
+                self._send(effect.destination, effect.payload)
+            case CloseConnection():
+                known = self._connections.get(effect.connection.connection)
+                if known is not None:
+                    known.outbox.close()
+            case CallForbidden():
+                call_id, peer, status = effect.call_id, effect.peer.host, effect.status
+                self._seldom.tell(
+                    _log.warning,
+                    "call_refused",
+                    status,
+                    call_id=call_id,
+                    peer=peer,
+                    status=status,
+                    reason=effect.reason,
+                )
+            case CallOffered() | CallConfirmed() | CallChanged() | CallEnded():
+                self._news(effect)
+            case _:
+                raise AssertionError(f"a server has no {effect}")
 
     def _send(self, peer: Peer, octets: bytes) -> None:
         if peer.transport is Transport.UDP:
@@ -255,19 +325,20 @@ class SipEndpoint:
             return
         try:
             self._datagrams.sendto(octets, (peer.host, peer.port))
-        except OSError as error:
+        except UNREACHABLE as error:
             _log.debug("sip_not_sent", peer=peer.host, error=str(error))
 
     async def _resolve_and_send(self, peer: Peer, octets: bytes) -> None:
-        try:
-            with trio.fail_after(CONNECT_S):
-                found = await trio.socket.getaddrinfo(
-                    peer.host, peer.port, family=self._datagrams.family, type=socket.SOCK_DGRAM
-                )
-        except (OSError, trio.TooSlowError) as error:
-            _log.debug("sip_not_sent", peer=peer.host, error=str(error))
-            return
-        self._send_datagram(evolve(peer, host=str(found[0][4][0])), octets)
+        with costing_one_connection(_log):
+            try:
+                with trio.fail_after(CONNECT_S):
+                    found = await trio.socket.getaddrinfo(
+                        peer.host, peer.port, family=self._datagrams.family, type=socket.SOCK_DGRAM
+                    )
+            except UNREACHABLE as error:
+                _log.debug("sip_not_sent", peer=peer.host, error=str(error))
+                return
+            self._send_datagram(evolve(peer, host=str(found[0][4][0])), octets)
 
 
 def keep_alive(stream: trio.SocketStream) -> None:

@@ -62,4 +62,5 @@ class Unprotector:
 def check_srtp(srtp: str) -> None:
     """See that what `srtp` in [mrcp] asks for can be had. Raises ConfigurationError."""
     if srtp != "off" and find_spec("pylibsrtp") is None:
-        raise ConfigurationError(f"srtp in [mrcp]: {srtp!r} needs the package pylibsrtp, run: pip install h2b[srtp]")
+        lacking = f"srtp in [mrcp]: {srtp!r} needs the package pylibsrtp"
+        raise ConfigurationError(f"{lacking}, run: pip install /path/to/clone[srtp]")

@@ -27,6 +27,7 @@ from h2b.model.errors import ConfigurationError
 from h2b.protocol.recognizer import Recognizer
 from h2b.protocol.session import Setting
 from h2b.server.access import is_loopback
+from h2b.server.addresses import control_address
 from h2b.server.calls import CallSettings, Switchboard, admitted, local_address
 from h2b.server.channel import Channel
 from h2b.server.limits import share
@@ -40,6 +41,7 @@ from h2b.server.waveforms import Waveforms
 from h2b.telephony.sdp import write_sdp
 from h2b.telephony.sdp_answer import AnswerSettings, Srtp, capabilities
 from h2b.telephony.sip_digest import DigestGuard
+from h2b.telephony.sip_effects import Transport
 from h2b.telephony.sip_server import SipServer
 from h2b.telephony.sip_settings import SipSettings
 from h2b.wire.nlsml import Flavour
@@ -47,8 +49,6 @@ from h2b.wire.nlsml import Flavour
 _log = structlog.get_logger("h2b.server.telephone")
 
 FLAVOURS = {"rfc": Flavour.RFC, "h2b": Flavour.H2B}
-CONTROL_PORT = 1544
-"""Where most servers listen for MRCPv2."""
 SIP_BUFFER_BYTES = 1 << 20
 """Room in the kernel for SIP: some hundred calls that come at once."""
 GOODBYE_S = 1.0
@@ -114,7 +114,7 @@ async def open_telephone(
         yield None
         return
     if not settings.mrcp:
-        settings = evolve(settings, mrcp=_written(parse_address(settings.sip)[0], CONTROL_PORT))
+        settings = evolve(settings, mrcp=control_address(settings))
         configuration = evolve(configuration, mrcp=settings)
     if tls is None and (settings.sip_tls or settings.mrcp_tls):
         raise ConfigurationError("[mrcp]: sip_tls and mrcp_tls need the certificate of [tls]")
@@ -145,14 +145,17 @@ def check_callers(settings: MrcpSettings, *, insecure: bool = False) -> None:
     Raises:
         ConfigurationError: everybody could.
     """
-    if not settings.sip or settings.allow or settings.users or is_loopback(settings.sip):
+    if not settings.sip or settings.allow or settings.users:
         return
-    if not insecure:
-        raise ConfigurationError(
-            f"sip in [mrcp]: anybody could call {settings.sip}: name networks in 'allow' or passwords in 'users', or "
-            "listen on 127.0.0.1, or say --insecure"
-        )
-    _log.warning("calls_open", address=settings.sip)
+    for key, address in (("sip", settings.sip), ("sip_tls", settings.sip_tls)):
+        if not address or is_loopback(address):
+            continue
+        if not insecure:
+            raise ConfigurationError(
+                f"{key} in [mrcp]: anybody could call {address}: name networks in 'allow' or passwords in 'users', or "
+                "listen on 127.0.0.1, or say --insecure"
+            )
+        _log.warning("calls_open", address=address)
 
 
 async def _drain(telephone: Telephone, shutdown: trio.Event, settings: ServerSettings, closing: trio.Event) -> None:
@@ -201,22 +204,21 @@ class _Serving:
 
     def _assemble(self, tasks: trio.Nursery) -> Telephone:
         settings, sockets = self.configuration.mrcp, self.sockets
-        host = parse_address(settings.sip)[0]
-        own = settings.advertised_address or _reachable(host)
-        allow = parse_networks(settings.allow)
+        own = settings.advertised_address or _reachable(parse_address(settings.sip)[0])
+        address_towards = _towards(settings)
+        admits = partial(admitted, allow=parse_networks(settings.allow))
         most = share(self.configuration.limits.calls_per_address, settings.maximum_calls)
-        control = ControlPort(
-            settings.maximum_calls + SPARE_CONNECTIONS, partial(admitted, allow=allow), most + SPARE_CONNECTIONS // 2
-        )
-        media = Media(Ports(host, *parse_ports(settings.rtp_ports)))
+        control = ControlPort(settings.maximum_calls + SPARE_CONNECTIONS, admits, most + SPARE_CONNECTIONS // 2)
+        sound_host = _sound_host(settings)
+        media = Media(Ports(sound_host, *parse_ports(settings.rtp_ports)))
         call_settings = CallSettings(
-            advertised_address=settings.advertised_address or ("" if _is_any(host) else own),
+            address_towards=address_towards,
             control_port=_port(sockets.mrcp),
             tls_port=_port(sockets.mrcp_tls),
             fingerprint=lambda: self.tls.fingerprint if self.tls is not None else "",
             flavour=FLAVOURS[settings.result],
             connect_s=settings.connect_s,
-            allow=allow,
+            audio_address="" if settings.advertised_address or _is_any(sound_host) else _reachable(sound_host),
             waveforms=_waveforms(settings),
             srtp=Srtp(settings.srtp),
             calls_per_address=most,
@@ -227,6 +229,7 @@ class _Serving:
         port = sockets.datagrams.getsockname()[1]
         sip_settings = SipSettings(
             host=own,
+            host_towards=address_towards,
             port=port,
             tls_port=_port(sockets.sip_tls) or 5061,
             clients_behind_nat=settings.clients_behind_nat,
@@ -242,8 +245,8 @@ class _Serving:
             )
         )
         guard = DigestGuard(settings.realm, dict(settings.users)) if settings.users else None
-        server = SipServer(sip_settings, write_sdp(able), guard)
-        board.endpoint = SipEndpoint(server, sockets.datagrams, board.hear_news)
+        server = SipServer(sip_settings, write_sdp(able), guard, admits=admits)
+        board.endpoint = SipEndpoint(server, sockets.datagrams, board.hear_news, admits)
         listening = {
             "sip": (settings.sip, port),
             "mrcp": (settings.mrcp, _port(sockets.mrcp)),
@@ -267,6 +270,9 @@ async def _listen(settings: MrcpSettings, opened: ExitStack) -> _Sockets:
         datagrams = socket.socket(sip[0].socket.family, socket.SOCK_DGRAM)
         opened.callback(datagrams.close)
         datagrams.setblocking(False)
+        if datagrams.family == socket.AF_INET6:
+            # As connections do: a client by IPv4 would be told addresses it cannot use.
+            datagrams.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SIP_BUFFER_BYTES)
         try:
             datagrams.bind((host, _port(sip)))
@@ -325,6 +331,21 @@ def _is_any(host: str) -> bool:
         return ip_address(host).is_unspecified
     except ValueError:
         return False
+
+
+def _sound_host(settings: MrcpSettings) -> str:
+    """The host whose ports sound comes to."""
+    inside_only = settings.sip_tls and is_loopback(settings.sip) and not is_loopback(settings.sip_tls)
+    return settings.rtp or parse_address(settings.sip_tls if inside_only else settings.sip)[0]
+
+
+def _towards(settings: MrcpSettings) -> Callable[[Transport, str], str]:
+    """What tells our address for a client that comes by a transport from a host."""
+    listening = {Transport.UDP: settings.sip, Transport.TCP: settings.sip, Transport.TLS: settings.sip_tls}
+    hosts = {transport: parse_address(address or settings.sip)[0] for transport, address in listening.items()}
+    # A name is looked up once: here, and not while calls wait.
+    fixed = {transport: "" if _is_any(host) else _reachable(host) for transport, host in hosts.items()}
+    return lambda transport, host: settings.advertised_address or fixed[transport] or local_address(host)
 
 
 def _reachable(host: str) -> str:

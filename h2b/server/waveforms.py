@@ -36,7 +36,6 @@ class NoWaveform(H2BError):
 class Tape:
     """The sound of one recognition, 16-bit linear at 8 kHz."""
 
-    request_id: int
     _sound: bytearray = field(factory=bytearray)
 
     def add(self, sound: bytes) -> None:

@@ -163,6 +163,11 @@ class RtpReceiver:
         return self._source
 
     @property
+    def heard(self) -> float:
+        """When the last packet came that counted as the caller's; long ago before the first."""
+        return self._heard
+
+    @property
     def statistics(self) -> RtpStatistics:
         """The counts up to now; what is returned changes no more."""
         counts, stream = self._counts, self._stream

@@ -84,6 +84,8 @@ class AnswerSettings:
     """Whether `connection:existing` may be answered so: no, if the client has no connection to us."""
     established: bool = False
     """Whether this changes a session, so that an offer may also take all away."""
+    audio_address: str = ""
+    """Where sound is heard, if elsewhere than `address`."""
     srtp: Srtp = Srtp.OFF
     keys: Mapping[int, bytes] = field(factory=dict, repr=False)
     """Our SRTP key and salt for each protected audio line, by index. Nobody else may have them."""
@@ -149,6 +151,9 @@ def _judge_controls(
         audio = offer.audio_of(control)
         if not why and audio is None and control.cmid and offer.audio:
             why = f"cmid {shorten(control.cmid)} names no audio"
+        if audio is not None and audio.port == 0:
+            # The client took it away itself: the resource can do without.
+            audio = None
         if not why and audio is not None and audio.index not in hearing:
             why = f"its audio is refused: {refused[audio.index]}"
         if why:
@@ -324,7 +329,8 @@ def _audio_line(own: AudioMedia, heard: AgreedAudio, settings: AnswerSettings) -
         # Tag and suite of the line that was taken, and a key of our own (RFC 4568, section 5.1.2).
         attributes.append(("crypto", str(evolve(heard.crypto, key=settings.keys[own.index]))))
     numbers = tuple(str(payload.number) for payload in formats)
-    return Media("audio", heard.port, own.protocol, numbers, attributes=Attributes(tuple(attributes)))
+    elsewhere = settings.audio_address if settings.audio_address != settings.address else ""
+    return Media("audio", heard.port, own.protocol, numbers, elsewhere, Attributes(tuple(attributes)))
 
 
 def capabilities(settings: AnswerSettings) -> SessionDescription:

@@ -149,6 +149,9 @@ def _payload_formats(media: Media) -> tuple[PayloadFormat, ...]:
         encoding, *rest = meaning.strip().split("/")
         if _payload_type(number) is None or not 1 <= len(rest) <= 2 or not all(_small_number(part) for part in rest):
             continue
+        if not int(rest[0]):
+            # Nothing can be timed by such a clock.
+            continue
         maps[int(number)] = (encoding, int(rest[0]))
         channels[int(number)] = int(rest[1]) if len(rest) == 2 else 1
     numbers = [_payload_type(text) for text in media.formats]

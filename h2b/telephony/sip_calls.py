@@ -26,6 +26,7 @@ from h2b.telephony.sip_effects import (
     CallOffered,
     EndReason,
     Peer,
+    Transport,
 )
 from h2b.telephony.sip_headers import scheme_of
 from h2b.telephony.sip_message import Request, Response
@@ -135,11 +136,13 @@ class Calls:
     def _succeed(self, call: Call, transaction: ServerTransaction, agreed: Description, now: float) -> None:
         request, dialog = transaction.request, call.dialog
         seconds = agreed_session(request, self.settings.session_seconds)
+        flow, secure = dialog.flow, scheme_of(request.uri) == "sips"
+        settings = self.settings.towards(Transport.TLS if secure else flow.transport, flow.host)
         # A refresh by UPDATE without an offer gets no description (RFC 3311, section 5.2).
         body = agreed.answer if transaction.invite or request.body else b""
         fields = [
             *(("Record-Route", route) for route in request.headers.listed("Record-Route")),
-            ("Contact", self.settings.contact(dialog.flow.transport, scheme_of(request.uri) == "sips")),
+            ("Contact", settings.contact(flow.transport, secure)),
             ALLOW,
             SUPPORTED,
             *session_fields(seconds),
@@ -259,7 +262,8 @@ class Calls:
         dialog = call.dialog
         unreachable = self.settings.clients_behind_nat and not dialog.flow.transport.reliable and not dialog.routes
         destination = dialog.flow if unreachable else dialog.next_hop()
-        via = self.settings.via(destination.transport, self._token())
+        settings = self.settings.towards(destination.transport, dialog.flow.host)
+        via = settings.via(destination.transport, self._token())
         request = dialog.request("BYE", via, ("User-Agent", self.settings.product))
         self._transactions.start(request, destination, now)
 

@@ -86,6 +86,17 @@ class CallOffered:
 
 
 @frozen
+class CallForbidden:
+    """A client called that may not: it was refused without a trace, and there is no call."""
+
+    call_id: str
+    peer: Peer
+    reason: str
+    status: int = 403
+    """401 where it showed a wrong password."""
+
+
+@frozen
 class CallConfirmed:
     """The client acknowledged the answer: the first one, or that to a changed offer."""
 
@@ -142,6 +153,7 @@ Effect = (
     SendMessage
     | CloseConnection
     | CallOffered
+    | CallForbidden
     | CallConfirmed
     | CallChanged
     | CallEnded

@@ -7,9 +7,9 @@ Theory of operation
  1. `receive`, `accept`, `reject`, `hang_up` and `advance` take `now` (seconds, monotonic) and return effects in
      order; after each of them `next_timer` says when `advance` wants to be called. Nothing the network sends makes
      any of them raise.
- 2. What is refused at first sight (bad syntax, unknown method, no credentials, overload) is answered without keeping
-     anything (section 8.2.7): a flood of such requests costs time, but no memory. Their ACKs find nothing, and are
-     dropped.
+ 2. What is refused at first sight (bad syntax, unknown method, an address that may not call, no credentials,
+     overload) is answered without keeping anything (section 8.2.7): a flood of such requests costs time, but no
+     memory. Their ACKs find nothing, and are dropped.
  3. An INVITE that is offered, and every request inside a dialog, has a transaction, so that its repetitions are
      absorbed.
  4. Each offered call ends with exactly one CallEnded. `accept` and the like for a call that is over do nothing: the
@@ -37,7 +37,7 @@ from h2b.telephony.sip_admission import (
 )
 from h2b.telephony.sip_calls import Calls
 from h2b.telephony.sip_digest import DigestGuard, Verdict
-from h2b.telephony.sip_effects import CloseConnection, Effect, Peer, SendMessage
+from h2b.telephony.sip_effects import CallForbidden, CloseConnection, Effect, Peer, SendMessage
 from h2b.telephony.sip_framing import PONG, Deframer
 from h2b.telephony.sip_message import MalformedRequest, Request, Response, parse_message, write_message
 from h2b.telephony.sip_settings import SipSettings
@@ -47,6 +47,8 @@ from h2b.telephony.sip_transaction import State, transaction_key
 
 BUSY_SECONDS = 5
 """Retry-After when a table is full."""
+FORBIDDEN = "this address may not call"
+WRONG_PASSWORD = "wrong user or password"
 
 
 class SipServer:
@@ -61,18 +63,21 @@ class SipServer:
         capabilities: bytes = b"",
         guard: DigestGuard | None = None,
         token: Callable[[], str] = lambda: token_hex(12),
+        admits: Callable[[str], bool] = lambda host: True,
     ) -> None:
+        """`admits` tells whether a host may call."""
         self.settings = settings
         self.retry_after: int | None = None
         """Seconds; while set, the server is overloaded or drains, and new calls and OPTIONS get 503."""
         self.leaving = False
         """Whether OPTIONS get 503 already, for balancers to notice, while new calls are still taken."""
         self.refusals: Counter[int] = Counter()
-        """INVITEs refused, by status: 401 among them, which asks for a password."""
+        """INVITEs refused, by status: 401 is a wrong user or password, not the question for them."""
         self.unreadable = 0
         """Messages that were no SIP, or no response anybody waits for."""
         self._capabilities = capabilities
         self._guard = guard
+        self._admits = admits
         self._token = token
         self._secret = token().encode()
         self._transactions = Transactions()
@@ -94,6 +99,11 @@ class SipServer:
         """Requests of ours that still wait for their response."""
         waiting = (State.CALLING, State.PROCEEDING)
         return sum(own.state in waiting for own in self._transactions.clients.values())
+
+    @property
+    def connections_of_calls(self) -> set[int]:
+        """The connections by which clients of calls spoke last."""
+        return {call.dialog.flow.connection for call in self._calls.by_name.values()}
 
     def next_timer(self) -> float | None:
         """When `advance` wants to be called, or None."""
@@ -200,11 +210,11 @@ class SipServer:
         else:
             self._outside(request, peer, now)
 
-    def _refuse(self, request: Request, destination: Peer, refused: Refusal) -> None:
+    def _refuse(self, request: Request, destination: Peer, refused: Refusal, *, counted: bool = True) -> None:
         """Answers without keeping anything; the tag is the same whenever the request comes again."""
         fields = (*refused.fields, ("Server", self.settings.product))
         tag = self._stateless_tag(request)
-        if request.method == "INVITE":
+        if counted and request.method == "INVITE":
             self.refusals[refused.status] += 1
         response = response_to(request, refused.status, *fields, tag=tag, reason=refused.reason)
         self._transactions.send(destination, write_message(response))
@@ -238,6 +248,9 @@ class SipServer:
         destination = response_destination(request, peer)
         if request.method not in ("INVITE", "OPTIONS"):
             self._refuse(request, destination, Refusal(481))
+        elif request.method == "INVITE" and not self._admits(peer.host):
+            self._refuse(request, destination, Refusal(403, (warning(FORBIDDEN, self.settings.product),)))
+            self._transactions.tell(CallForbidden(request.call_id, peer, FORBIDDEN))
         elif self.retry_after is not None:
             self._refuse(request, destination, Refusal(503, (("Retry-After", str(self.retry_after)),)))
         elif request.method == "OPTIONS" and self.leaving:
@@ -269,7 +282,11 @@ class SipServer:
             proof = self._guard.judge(request, now)
             if proof.verdict is not Verdict.GOOD:
                 challenges = self._guard.challenges(now, stale=proof.verdict is Verdict.STALE)
-                self._refuse(request, destination, Refusal(401, tuple(challenges)))
+                # Every call begins with a challenge: only what was shown in vain is a refusal.
+                shown = proof.verdict is Verdict.WRONG and request.headers.get("Authorization") is not None
+                self._refuse(request, destination, Refusal(401, tuple(challenges)), counted=shown)
+                if shown:
+                    self._transactions.tell(CallForbidden(request.call_id, peer, WRONG_PASSWORD, 401))
                 return
             user = proof.user
         if request.body:

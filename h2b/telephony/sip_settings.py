@@ -3,7 +3,9 @@
 Owns these values and the headers made of them alone. Must not know where they are configured.
 """
 
-from attrs import frozen
+from collections.abc import Callable
+
+from attrs import evolve, field, frozen
 
 from h2b.telephony.sip_effects import Transport
 from h2b.telephony.sip_headers import DEFAULT_PORT, DEFAULT_TLS_PORT, MAGIC_COOKIE, Via
@@ -16,6 +18,8 @@ class SipSettings:
 
     host: str
     """Address others reach us at, for Contact and Via: behind NAT the outer one."""
+    host_towards: Callable[[Transport, str], str] | None = field(default=None, kw_only=True)
+    """Where that is not one for everybody: the address at which a host reaches us by this transport."""
     port: int = DEFAULT_PORT
     tls_port: int = DEFAULT_TLS_PORT
     product: str = "h2b"
@@ -29,6 +33,12 @@ class SipSettings:
     maximum_calls: int = 1000
     maximum_transactions: int = 10_000
     """INVITEs are refused when so many transactions are kept; requests inside calls when twice as many are."""
+
+    def towards(self, transport: Transport, host: str) -> "SipSettings":
+        """What is said to this host."""
+        if self.host_towards is None:
+            return self
+        return evolve(self, host=self.host_towards(transport, host), host_towards=None)
 
     def port_of(self, transport: Transport) -> int:
         return self.tls_port if transport is Transport.TLS else self.port

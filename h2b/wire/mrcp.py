@@ -12,7 +12,7 @@ from attrs import frozen
 
 from h2b.model.causes import CompletionCause
 from h2b.model.errors import ClientError, InvalidParameter, LanguageUnsupported, MethodFailed, MissingParameter
-from h2b.model.params import Parameters, ParameterValue, parse_parameter
+from h2b.model.params import MAXIMUM_TEXT, PARAMETERS, Parameters, ParameterValue, parse_parameter
 from h2b.model.results import InputMode, Result
 from h2b.wire import nlsml
 from h2b.wire.mrcptext import Headers, MrcpResponse, RequestState
@@ -62,41 +62,91 @@ class Given:
     changes: Mapping[str, ParameterValue]
     attributes: Mapping[str, str]
     """Of the session: custom_id, session_id."""
-    unknown: tuple[str, ...]
-    """Names of fields that mean nothing here."""
+
+
+@frozen
+class _Fault:
+    """A field that cannot be taken."""
+
+    status: Status
+    field: tuple[str, str]
+    why: str
 
 
 _NAMES = {spelling.lower(): name for name, spelling in MRCP_PARAMETERS.items()}
 _VENDOR = {spelling.lower(): name for name, spelling in MRCP_VENDOR.items()}
 _ATTRIBUTES = ("custom_id", "session_id")
+_BY_WEIGHT = (Status.ILLEGAL_VALUE, Status.UNSUPPORTED_HEADER, Status.UNSUPPORTED_VALUE)
+"""Of several faults the first of these is told (MRCP reference section 5.2)."""
+MAXIMUM_FAULTS = 10
+"""Fields that are told."""
 _OTHERS = frozenset(header.lower() for header in Header)
 _PAIR = re.compile(r'([^=;]*+)(?:=\s*+("(?:[^"\\]|\\.?)*+(?:"[^;]*+)?|[^;]*+))?(?:;|$)', re.DOTALL)
 """Matches at any place and never goes back, so that the longest field is read in linear time."""
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
+_PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~:/@-]*")
+"""Values of pairs that need no quotes."""
+_NUMBERS = {int: re.compile(r"[0-9]{1,19}"), float: re.compile(r"[0-9]{1,19}(\.[0-9]{0,19})?|\.[0-9]{1,19}")}
+"""What the RFC takes for a number; whether it is in range is another matter."""
 
 
-def read_given(headers: Headers) -> Given:
+def read_given(headers: Headers, *, strict: bool = False) -> Given:
     """Parameters and attributes among header fields.
 
-    Raises Refused, status 404, for a value of the wrong form, with the field as it came.
+    Raises Refused with the fields as they came: status 404 for values of the wrong form, 403 for fields that mean
+    nothing here, if `strict`, and 409 for values out of range.
     """
     changes: dict[str, ParameterValue] = {}
     attributes: dict[str, str] = {}
-    unknown: list[str] = []
+    faults: list[_Fault] = []
     for spelling, raw in headers:
-        lower = spelling.lower()
-        if lower in _NAMES:
-            changes[_NAMES[lower]] = _parsed(_NAMES[lower], raw, spelling, raw)
-        elif lower == Header.VENDOR_SPECIFIC.lower():
-            for vendor, value in vendor_pairs(raw):
-                name = _VENDOR.get(vendor.lower())
+        if strict and not _means_something(spelling):
+            faults.append(_Fault(Status.UNSUPPORTED_HEADER, (spelling, raw[:100]), f"unknown header {spelling[:100]}"))
+        for name, value in _named(spelling, raw):
+            try:
                 if name in _ATTRIBUTES:
-                    attributes[str(name)] = value
-                elif name is not None:
-                    changes[name] = _parsed(name, value, spelling, raw)
-        elif lower not in _OTHERS and lower not in MRCP_ACCEPTED:
-            unknown.append(spelling)
-    return Given(changes=changes, attributes=attributes, unknown=tuple(unknown))
+                    attributes[name] = _attribute(name, value)
+                else:
+                    changes[name] = parse_parameter(name, value.strip())
+            except InvalidParameter as error:
+                faults.append(_Fault(_status_of(name, value.strip()), (spelling, raw[:LONGEST_REASON]), error.reason))
+    for status in _BY_WEIGHT:
+        found = [fault for fault in faults if fault.status is status]
+        if found:
+            fields = dict.fromkeys(fault.field for fault in found)
+            raise Refused(status, found[0].why, Headers(tuple(fields)[:MAXIMUM_FAULTS]))
+    return Given(changes=changes, attributes=attributes)
+
+
+def _means_something(spelling: str) -> bool:
+    lower = spelling.lower()
+    return lower in _NAMES or lower in _OTHERS or lower in MRCP_ACCEPTED
+
+
+def _named(spelling: str, raw: str) -> Iterable[tuple[str, str]]:
+    """Parameters and attributes of one field, with their values."""
+    name = _NAMES.get(spelling.lower())
+    if name is not None:
+        # A string in the RFC's grammar is the same in any case.
+        yield name, raw.lower() if name == "recognition_mode" else raw
+    elif spelling.lower() == Header.VENDOR_SPECIFIC.lower():
+        for vendor, value in vendor_pairs(raw):
+            if vendor.lower() in _VENDOR:
+                yield _VENDOR[vendor.lower()], value
+
+
+def _attribute(name: str, value: str) -> str:
+    if len(value) > MAXIMUM_TEXT:
+        raise InvalidParameter(name, value, f"a string of at most {MAXIMUM_TEXT} characters")
+    return value
+
+
+def _status_of(name: str, value: str) -> Status:
+    """The status of a value that is refused: what has the right form is out of range."""
+    kind = str if name in _ATTRIBUTES else type(PARAMETERS[name].default)
+    number = _NUMBERS.get(kind)
+    right = number.fullmatch(value) if number else name in _ATTRIBUTES or name == "logging_tag"
+    return Status.UNSUPPORTED_VALUE if right else Status.ILLEGAL_VALUE
 
 
 def vendor_pairs(raw: str) -> Iterable[tuple[str, str]]:
@@ -106,14 +156,6 @@ def vendor_pairs(raw: str) -> Iterable[tuple[str, str]]:
         quoted = _QUOTED.fullmatch(value)
         if name:
             yield name, re.sub(r"\\(.)", r"\1", quoted[1], flags=re.DOTALL) if quoted else value
-
-
-def _parsed(name: str, value: str, spelling: str, raw: str) -> ParameterValue:
-    try:
-        return parse_parameter(name, value.strip())
-    except InvalidParameter as error:
-        fields = Headers().with_field(spelling, raw[:LONGEST_REASON])
-        raise Refused(Status.ILLEGAL_VALUE, error.reason, fields) from None
 
 
 def read_request_ids(headers: Headers) -> set[int]:
@@ -137,16 +179,25 @@ def flag(headers: Headers, header: Header, default: bool = False) -> bool:
     return raw.lower() == "true"
 
 
-def parameter_fields(parameters: Parameters, attributes: Mapping[str, str], asked: Headers) -> Headers:
-    """The answer to GET-PARAMS: the fields asked for, or all; names that mean nothing here come back in no field."""
+def parameter_fields(parameters: Parameters, attributes: Mapping[str, str], save: bool, asked: Headers) -> Headers:
+    """The answer to GET-PARAMS: the fields asked for, or all; names that mean nothing here come back in no field.
+
+    `save`: what the session says of Save-Waveform.
+    """
     values = parameters.as_mapping()
     known = {spelling.lower(): (spelling, text(values[name])) for name, spelling in MRCP_PARAMETERS.items()}
+    known[Header.SAVE_WAVEFORM.lower()] = (Header.SAVE_WAVEFORM, text(save))
     vendor = {**{name: text(value) for name, value in values.items()}, **attributes}
-    pairs = ";".join(f"{spelling}={vendor.get(name, '')}" for name, spelling in MRCP_VENDOR.items())
+    pairs = ";".join(f"{spelling}={_quoted(vendor.get(name, ''))}" for name, spelling in MRCP_VENDOR.items())
     known[Header.VENDOR_SPECIFIC.lower()] = (Header.VENDOR_SPECIFIC, pairs)
     wanted = [name.lower() for name, _ in asked if name.lower() in known]
     others = [name for name, _ in asked if name.lower() not in (Header.CHANNEL.lower(), *wanted)]
     return Headers(tuple(known[name] for name in wanted or ([] if others else known)))
+
+
+def _quoted(value: str) -> str:
+    """A value of a pair as `vendor_pairs` reads it: in quotes where it must be."""
+    return value if _PLAIN.fullmatch(value) else '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
 
 
 def text(value: ParameterValue) -> str:
@@ -158,7 +209,7 @@ def text(value: ParameterValue) -> str:
 
 def cause_fields(cause: CompletionCause | str, reason: str = "") -> Headers:
     """Completion-Cause and, unless it says no more, Completion-Reason (RFC 6787 sections 9.4.11 and 9.4.12)."""
-    spelled = f"{cause.value:03} {MRCP_CAUSES[cause]}" if isinstance(cause, CompletionCause) else cause
+    spelled = MRCP_CAUSES[cause] if isinstance(cause, CompletionCause) else cause
     fields = Headers().with_field(Header.COMPLETION_CAUSE, spelled)
     if not reason:
         return fields

@@ -194,6 +194,7 @@ MRCP_PARAMETERS: Mapping[str, str] = {
     "dtmf_interdigit_timeout": "DTMF-Interdigit-Timeout",
     "dtmf_term_timeout": "DTMF-Term-Timeout",
     "dtmf_term_char": "DTMF-Term-Char",
+    "dtmf_buffer_time": "DTMF-Buffer-Time",
     "logging_tag": "Logging-Tag",
 }
 """Parameters that have a header field (RFC 6787 section 9.4)."""
@@ -208,30 +209,31 @@ MRCP_VENDOR: Mapping[str, str] = {
 MRCP_ACCEPTED: frozenset[str] = frozenset(
     name.lower()
     for name in (
-        *("Speed-Vs-Accuracy", "Media-Type", "New-Audio-Channel", "Early-No-Match", "DTMF-Buffer-Time"),
-        *("Recognizer-Context-Block", "Ver-Buffer-Utterance", "Accept-Charset", "Cache-Control", "Fetch-Timeout"),
-        *("Set-Cookie", "Content-Base", "Content-Encoding", "Content-Location", "Content-Length"),
+        *("Speed-Vs-Accuracy", "Media-Type", "New-Audio-Channel", "Early-No-Match", "Recognizer-Context-Block"),
+        *("Ver-Buffer-Utterance", "Accept-Charset", "Cache-Control", "Fetch-Timeout", "Set-Cookie", "Content-Base"),
+        *("Content-Encoding", "Content-Location", "Content-Length"),
     )
 )
 """Header fields of the RFC that are read and change nothing here, in lower case."""
 
 MRCP_CAUSES: Mapping[CompletionCause, str] = {
-    CompletionCause.SUCCESS: "success",
-    CompletionCause.NO_MATCH: "no-match",
-    CompletionCause.NO_INPUT_TIMEOUT: "no-input-timeout",
-    CompletionCause.HOTWORD_MAXTIME: "hotword-maxtime",
-    CompletionCause.GRAMMAR_LOAD_FAILURE: "grammar-load-failure",
-    CompletionCause.ERROR: "recognizer-error",
-    CompletionCause.SUCCESS_MAXTIME: "success-maxtime",
-    CompletionCause.LANGUAGE_UNSUPPORTED: "language-unsupported",
-    CompletionCause.PARTIAL_MATCH: "partial-match",
-    CompletionCause.PARTIAL_MATCH_MAXTIME: "partial-match-maxtime",
-    CompletionCause.NO_MATCH_MAXTIME: "no-match-maxtime",
-    CompletionCause.GRAMMAR_DEFINITION_FAILURE: "grammar-definition-failure",
+    CompletionCause.SUCCESS: "000 success",
+    CompletionCause.NO_MATCH: "001 no-match",
+    CompletionCause.NO_INPUT_TIMEOUT: "002 no-input-timeout",
+    CompletionCause.HOTWORD_MAXTIME: "003 hotword-maxtime",
+    CompletionCause.GRAMMAR_LOAD_FAILURE: "004 grammar-load-failure",
+    CompletionCause.ERROR: "006 recognizer-error",
+    CompletionCause.SUCCESS_MAXTIME: "008 success-maxtime",
+    CompletionCause.LANGUAGE_UNSUPPORTED: "010 language-unsupported",
+    CompletionCause.PARTIAL_MATCH: "013 partial-match",
+    CompletionCause.PARTIAL_MATCH_MAXTIME: "014 partial-match-maxtime",
+    CompletionCause.NO_MATCH_MAXTIME: "015 no-match-maxtime",
+    CompletionCause.GRAMMAR_DEFINITION_FAILURE: "005 grammar-compilation-failure",
 }
-"""Names of the causes, after their number (RFC 6787 section 9.4.11)."""
+"""Numbers and names of the causes (RFC 6787 section 9.4.11). A grammar that is wrong has a number of its own there."""
 
 CANCELLED = "011 cancelled"
 URI_FAILURE = "009 uri-failure"
 SEMANTICS_FAILURE = "012 semantics-failure"
+DEFINITION_FAILURE = "016 grammar-definition-failure"
 """Completion causes that only MRCPv2 has."""

@@ -208,6 +208,13 @@ def test_a_server_that_refuses_the_call_is_told(recording):
     assert result.output.startswith("h2b: the server refused the call: 503 Service Unavailable (399 ")
 
 
+def test_a_call_without_the_password_is_told_where_it_goes(recording):
+    with serving(recognises, refusal=401) as server:
+        result = call(server, recording, "-g", GRAMMAR)
+    told = "the server refused the call: 401 Unauthorized (expected --user, and the password in H2B_SIP_PASSWORD)"
+    assert (result.exit_code, result.output) == (1, f"h2b: {told}\n")
+
+
 def test_a_server_is_found_by_its_name(recording):
     with serving(recognises) as server:
         arguments = ["-g", GRAMMAR, "--server", server.uri.replace("127.0.0.1", "localhost")]

@@ -160,6 +160,13 @@ def test_a_call_is_a_ladder(tmp_path):
     assert traced(tmp_path, pcap(the_call())) == (0, LADDER)
 
 
+def test_addresses_of_ipv6_stand_in_brackets(tmp_path):
+    packets = [(0.0, udp(("::1", 5070), ("::2", 5060), INVITE))]
+    status, ladder = traced(tmp_path, pcap(packets))
+    assert status == 0
+    assert "caller   [::1]:5070  →  server [::2]:5060\n" in ladder
+
+
 VLAN = b"\x81\x00\x00\x05"
 CAPTURES = {
     "big end first": pcap(the_call(), order=">"),

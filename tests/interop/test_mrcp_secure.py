@@ -81,6 +81,8 @@ async def test_a_client_that_knows_the_password_is_served(secured: Secured, sche
 async def test_a_client_that_does_not_is_refused(secured: Secured) -> None:
     with pytest.raises(CallFailed, match="the server refused the call: 401 Unauthorized"):
         await secured.visit(password="guessed")
+    (line,) = await secured.served.lines_of("call_refused", status=401)
+    assert line["reason"] == "wrong user or password"
 
 
 async def test_a_client_that_does_not_believe_the_certificate_ends_the_call(secured: Secured) -> None:

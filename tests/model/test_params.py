@@ -29,6 +29,7 @@ EXPECTED = {
     "dtmf_interdigit_timeout": MS,
     "dtmf_term_timeout": MS,
     "dtmf_term_char": "one key of 0123456789*#ABCD, or nothing",
+    "dtmf_buffer_time": MS,
     "logging_tag": "a string of at most 256 characters",
 }
 DEFAULTS = {
@@ -48,6 +49,7 @@ DEFAULTS = {
     "dtmf_interdigit_timeout": 5000,
     "dtmf_term_timeout": 10000,
     "dtmf_term_char": "",
+    "dtmf_buffer_time": 30000,
     "logging_tag": "",
 }
 TIMERS = [name for name, expected in EXPECTED.items() if expected is MS]

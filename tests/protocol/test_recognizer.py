@@ -4,8 +4,11 @@ from collections.abc import Sequence
 
 import pytest
 from attrs import define, field
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from h2b.grammar.catalogue import load_catalogue
+from h2b.grammar.registry import MAXIMUM_ALIASES
 from h2b.model.formats import SAMPLE_RATE
 from h2b.model.params import Parameters
 from h2b.model.results import Recognised
@@ -14,7 +17,7 @@ from h2b.protocol.effects import Bill, Cancel, Decode, Effect, Evaluate, Feed, L
 from h2b.protocol.recognizer import MAXIMUM_QUEUE, Recognizer
 from h2b.protocol.session import Setting
 from h2b.wire import nlsml
-from h2b.wire.mrcp import Status
+from h2b.wire.mrcp import Status, read_request_ids, vendor_pairs
 from h2b.wire.mrcptext import Headers, MrcpEvent, MrcpRequest, MrcpResponse, RequestState
 from h2b.wire.nlsml import Flavour
 from tests.protocol.line import silence, voice, words
@@ -23,6 +26,8 @@ CHANNEL = "17201cd9ef7d4942@speechrecog"
 URIS = "text/uri-list"
 DIGITS = "builtin:speech/spelling/digits?length=3"
 REGISTRY = load_catalogue()
+LOADING = "004 grammar-load-failure"
+COMPILATION = "005 grammar-compilation-failure"
 SRGS = """<?xml version="1.0"?>
 <grammar xmlns="http://www.w3.org/2001/06/grammar" version="1.0" xml:lang="en-US" root="r">
 <rule id="r" scope="public"><one-of><item>one two six</item><item>yes</item></one-of></rule></grammar>"""
@@ -33,6 +38,7 @@ class Call:
     """A recognizer, a clock that only this object moves, and an engine that says what it is told."""
 
     said: str = "one two six"
+    sure: float = 0.9
     flavour: Flavour = Flavour.RFC
     now: float = 100.0
     messages: list[MrcpResponse | MrcpEvent] = field(factory=list)
@@ -110,7 +116,8 @@ class Call:
     def _decode(self, decode: Decode) -> Sequence[Effect]:
         if self.fails:
             return self.machine.failed(decode.utterance, decode.generation, self.fails)
-        return self.machine.heard(decode.utterance, decode.generation, words(self.said))
+        recognised = words(self.said, confidence=self.sure)
+        return self.machine.heard(decode.utterance, decode.generation, recognised)
 
     @property
     def events(self) -> list[tuple[str, int]]:
@@ -217,7 +224,15 @@ def test_every_vendors_prefix_of_a_builtin_grammar_is_taken(uri: str) -> None:
         ("RECOGNIZE", "builtin:speech/digit", {"Content_Type": URIS}, 407, "004 grammar-load-failure"),
         ("RECOGNIZE", "session:nothing", {"Content_Type": URIS}, 407, "004 grammar-load-failure"),
         ("RECOGNIZE", "http://example.com/a.grxml", {"Content_Type": URIS}, 407, "009 uri-failure"),
-        ("RECOGNIZE", "<grammar/>", {"Content_Type": "application/srgs+xml"}, 407, "016 grammar-definition-failure"),
+        ("RECOGNIZE", "<grammar/>", {"Content_Type": "application/srgs+xml"}, 407, COMPILATION),
+        ("RECOGNIZE", "builtin:speech/spelling/digits?length=x", {"Content_Type": URIS}, 407, COMPILATION),
+        ("RECOGNIZE", "no parts", {"Content_Type": "multipart/mixed; boundary=b"}, 407, COMPILATION),
+        ("RECOGNIZE", "no boundary", {"Content_Type": "multipart/mixed"}, 407, COMPILATION),
+        ("INTERPRET", "x", {"Content_Type": "multipart/mixed", "Interpret_Text": "yes"}, 407, COMPILATION),
+        ("DEFINE-GRAMMAR", "no parts", {"Content_Type": "multipart/mixed; boundary=b"}, 407, COMPILATION),
+        ("DEFINE-GRAMMAR", "<gram", {"Content_Type": "application/srgs+xml", "Content_Id": "g"}, 407, COMPILATION),
+        ("DEFINE-GRAMMAR", "session:a\r\nsession:b", {"Content_Type": URIS, "Content_Id": "g"}, 407, LOADING),
+        ("DEFINE-GRAMMAR", f"{DIGITS}\r\nsession:b", {"Content_Type": URIS, "Content_Id": "g"}, 407, LOADING),
         ("RECOGNIZE", "", {}, 406, ""),
         ("RECOGNIZE", "x", {"Content_Type": "application/x-jsgf"}, 408, ""),
         (
@@ -231,7 +246,19 @@ def test_every_vendors_prefix_of_a_builtin_grammar_is_taken(uri: str) -> None:
         ("RECOGNIZE", DIGITS, {"Content_Type": URIS, "Save_Waveform": "maybe"}, 404, ""),
         ("DEFINE-GRAMMAR", SRGS, {"Content_Type": "application/srgs+xml"}, 406, ""),
         ("SET-PARAMS", "", {"Sensitivity": "1"}, 403, ""),
-        ("SET-PARAMS", "", {"Confidence_Threshold": "7"}, 404, ""),
+        ("SET-PARAMS", "", {"Confidence_Threshold": "7"}, 409, ""),
+        ("SET-PARAMS", "", {"Confidence_Threshold": "-0.1"}, 404, ""),
+        ("SET-PARAMS", "", {"N_Best_List_Length": "0"}, 409, ""),
+        ("SET-PARAMS", "", {"N_Best_List_Length": "1.5"}, 404, ""),
+        ("SET-PARAMS", "", {"No_Input_Timeout": "99999999"}, 409, ""),
+        ("SET-PARAMS", "", {"Logging_Tag": "t" * 257}, 409, ""),
+        ("SET-PARAMS", "", {"Recognition_Mode": "loud"}, 404, ""),
+        ("SET-PARAMS", "", {"Save_Waveform": "maybe"}, 404, ""),
+        ("SET-PARAMS", "", {"DTMF_Buffer_Time": "long"}, 404, ""),
+        ("SET-PARAMS", "", {"DTMF_Buffer_Time": "3600001"}, 409, ""),
+        ("SET-PARAMS", "", {"Vendor_Specific_Parameters": "Custom-Id=" + "x" * 257}, 409, ""),
+        ("SET-PARAMS", "", {"Sensitivity": "1", "Confidence_Threshold": "7"}, 403, ""),
+        ("SET-PARAMS", "", {"Sensitivity": "1", "Confidence_Threshold": "high"}, 404, ""),
         ("START-INPUT-TIMERS", "", {}, 402, ""),
         ("GET-RESULT", "", {}, 402, ""),
         ("INTERPRET", DIGITS, {"Content_Type": URIS}, 406, ""),
@@ -285,6 +312,53 @@ def test_a_request_may_say_whose_it_is() -> None:
     assert call.records[0].session.custom_id == "acme"
 
 
+def test_a_refused_set_params_bills_nobody_else() -> None:
+    call = Call()
+    call.recognize(Vendor_Specific_Parameters="Custom-Id=A")
+    assert call.request("SET-PARAMS", Vendor_Specific_Parameters="Custom-Id=B").status == Status.METHOD_NOT_VALID
+    call.speak()
+    assert call.records[0].session.custom_id == "A"
+    told = call.request("GET-PARAMS", Vendor_Specific_Parameters="").headers
+    assert "Custom-Id=A" in told.get("Vendor-Specific-Parameters")
+    wrong = call.request("SET-PARAMS", Vendor_Specific_Parameters="Custom-Id=C", No_Input_Timeout="soon")
+    assert wrong.status == Status.ILLEGAL_VALUE
+    assert call.request("GET-PARAMS", Vendor_Specific_Parameters="").headers == told
+
+
+def test_a_queued_request_is_billed_to_whom_it_names_and_those_before_it_are_not() -> None:
+    call = Call()
+    call.recognize(Vendor_Specific_Parameters="Custom-Id=A")
+    call.recognize(Vendor_Specific_Parameters="Custom-Id=B")
+    call.speak()
+    call.speak()
+    assert [record.session.custom_id for record in call.records] == ["A", "B"]
+
+
+def test_a_request_that_makes_another_give_way_does_not_take_over_its_bill() -> None:
+    call = Call()
+    call.recognize(Cancel_If_Queue="true", Vendor_Specific_Parameters="Custom-Id=A")
+    call.recognize(Vendor_Specific_Parameters="Custom-Id=B")
+    call.speak()
+    assert [record.session.custom_id for record in call.records] == ["A", "B"]
+
+
+def test_a_refused_request_names_nobody() -> None:
+    call = Call()
+    assert call.recognize("session:nothing", Vendor_Specific_Parameters="Custom-Id=B").status == 407
+    call.recognize()
+    call.speak()
+    assert call.records[0].session.custom_id == ""
+
+
+@pytest.mark.parametrize("value", ["a;b", 'say "a"', "back\\slash", "a = b", "x" * 256])
+def test_a_name_is_told_as_it_was_given(value: str) -> None:
+    call = Call()
+    quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+    assert call.request("SET-PARAMS", Vendor_Specific_Parameters=f'Custom-Id="{quoted}"').status == 200
+    told = call.request("GET-PARAMS", Vendor_Specific_Parameters="").headers.get("Vendor-Specific-Parameters")
+    assert dict(vendor_pairs(told))["Custom-Id"] == value
+
+
 def test_nobody_speaks() -> None:
     call = Call()
     call.recognize(No_Input_Timeout="1000", Save_Waveform="true")
@@ -336,6 +410,179 @@ def test_one_that_made_way_is_told_and_billed_though_the_next_cannot_start() -> 
     assert cause(call.completion(1)) == "011 cancelled"
     assert len(call.records) == 1
     assert call.recognize().state is RequestState.IN_PROGRESS
+
+
+@pytest.mark.parametrize("uri", [DIGITS, "session:nothing"])
+def test_a_new_request_does_not_overtake_those_that_wait(uri: str) -> None:
+    call = Call()
+    call.recognize()
+    call.recognize(Cancel_If_Queue="true")
+    call.recognize()
+    call.request("STOP", Active_Request_Id_List="1")
+    assert call.recognize(uri).state is RequestState.PENDING
+    assert cause(call.completion(2)) == "011 cancelled"
+    call.speak()
+    assert cause(call.completion(3)) == "000 success"
+    call.speak()
+    assert cause(call.completion(5)) == ("000 success" if uri == DIGITS else LOADING)
+
+
+def test_one_that_gives_way_gives_it_to_the_first_that_waits_and_can_begin() -> None:
+    call = Call()
+    call.recognize()
+    call.recognize(Cancel_If_Queue="true")
+    call.recognize("session:nothing")
+    call.request("STOP", Active_Request_Id_List="1")
+    assert call.recognize().state is RequestState.IN_PROGRESS
+    assert [cause(call.completion(number)) for number in (2, 3)] == ["011 cancelled", LOADING]
+
+
+FIRST = {0}
+"""Stands for the request that listens."""
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.sampled_from([DIGITS, "session:nothing", SRGS, "<grammar/>"]), st.booleans()),
+            st.tuples(st.just(DIGITS), st.booleans()),
+            st.just(FIRST),
+            st.sets(st.integers(1, 12), max_size=3),
+            st.sampled_from([0.1, 20.0]),
+        ),
+        max_size=12,
+    ),
+    st.booleans(),
+)
+@example([(DIGITS, False), (DIGITS, True), (DIGITS, False), FIRST, ("session:nothing", False)], False)
+@example([(DIGITS, False), (DIGITS, True), ("session:nothing", False), FIRST, (SRGS, True)], False)
+def test_every_request_that_was_taken_ends_once_and_none_waits_for_nothing(
+    steps: list[tuple[str, bool] | set[int] | float], fails: bool
+) -> None:
+    call = Call(fails="the worker died" if fails else "")
+    taken: list[int] = []
+    ended: list[int] = []
+    for number, step in enumerate(steps, start=1):
+        match step:
+            case (uri, gives_way):
+                media_type = "application/srgs+xml" if uri.startswith("<") else URIS
+                response = call.request(
+                    "RECOGNIZE", uri, Content_Type=media_type, Cancel_If_Queue="true" if gives_way else "false"
+                )
+                taken += [number] if response.status == 200 else []
+            case set():
+                told = {number for name, number in call.events if name == "RECOGNITION-COMPLETE"}
+                named = step if step is not FIRST else sorted({*taken} - {*ended} - told)[:1]
+                stopped = call.request("STOP", Active_Request_Id_List=",".join(map(str, named))).headers
+                ended += read_request_ids(stopped)
+            case float():
+                call.request("GET-PARAMS")
+                call.hear(voice(0.3))
+                call.now += step
+                call.perform(call.machine.advance(call.now))
+        assert call.machine.recognising or not call.machine._queue
+    while call.machine.recognising:
+        call.now += 60
+        call.perform(call.machine.advance(call.now))
+    ended += [number for name, number in call.events if name == "RECOGNITION-COMPLETE"]
+    assert sorted(ended) == taken
+
+
+def test_a_grammar_in_the_body_may_wait_and_may_make_another_give_way() -> None:
+    call = Call()
+    call.recognize(Cancel_If_Queue="true")
+    made_way = call.request("RECOGNIZE", SRGS, Content_Type="application/srgs+xml")
+    assert made_way.state is RequestState.IN_PROGRESS
+    queued = call.request("RECOGNIZE", SRGS, Content_Type="application/srgs+xml", Content_Id="g")
+    assert queued.state is RequestState.PENDING
+    for number in (2, 3):
+        call.speak()
+        assert value(call.completion(number)) == "one two six"
+
+
+def test_a_queued_grammar_that_is_wrong_ends_its_request_alone() -> None:
+    call = Call()
+    call.recognize()
+    assert call.request("RECOGNIZE", "<grammar/>", Content_Type="application/srgs+xml").state is RequestState.PENDING
+    call.recognize()
+    call.speak()
+    assert cause(call.completion(2)) == COMPILATION
+    call.speak()
+    assert cause(call.completion(3)) == "000 success"
+
+
+def test_grammars_without_a_name_take_no_room_in_the_call() -> None:
+    call = Call(said="yes")
+    for number in range(MAXIMUM_ALIASES + 2):
+        text = SRGS.replace("one two six", as_many_words(number))
+        assert call.request("RECOGNIZE", text, Content_Type="application/srgs+xml").state is RequestState.IN_PROGRESS
+        call.request("STOP")
+    interpreted = call.request("INTERPRET", SRGS, Content_Type="application/srgs+xml", Interpret_Text="yes")
+    assert interpreted.state is RequestState.IN_PROGRESS
+    assert not call.machine.session.registry.aliases
+
+
+def as_many_words(number: int) -> str:
+    return " ".join("item" for _ in range(number + 1))
+
+
+def test_an_undefined_grammar_is_gone_and_leaves_its_place() -> None:
+    call = Call()
+    fields = {"Content_Type": "application/srgs+xml"}
+    for number in range(MAXIMUM_ALIASES):
+        assert call.request("DEFINE-GRAMMAR", SRGS, Content_Id=f"g{number}", **fields).status == 200
+    full = call.request("DEFINE-GRAMMAR", SRGS, Content_Id="one more", **fields)
+    assert (full.status, cause(full)) == (407, "016 grammar-definition-failure")
+    assert call.request("DEFINE-GRAMMAR", Content_Id="g7").status == 200
+    assert cause(call.recognize("session:g7")) == LOADING
+    assert call.request("DEFINE-GRAMMAR", SRGS, Content_Id="one-more", **fields).status == 200
+
+
+def test_a_name_stands_for_what_it_was_given_to_last() -> None:
+    call = Call(said="yes")
+    call.request("DEFINE-GRAMMAR", SRGS, Content_Type="application/srgs+xml", Content_Id="g")
+    call.request("DEFINE-GRAMMAR", f"{DIGITS}\r\nbuiltin:speech/boolean", Content_Type=URIS, Content_Id="g")
+    call.recognize("session:g")
+    call.speak()
+    assert value(call.completion(3)) == "true"
+    call.request("DEFINE-GRAMMAR", SRGS, Content_Type="application/srgs+xml", Content_Id="g")
+    call.recognize("session:g")
+    call.speak()
+    assert value(call.completion(5)) == "yes"
+
+
+def test_a_definition_of_which_a_part_is_wrong_defines_nothing() -> None:
+    call = Call()
+    body = "".join(
+        f"--b\r\nContent-Type: {media_type}\r\nContent-ID: <{name}>\r\n\r\n{text}\r\n"
+        for name, media_type, text in (("g", "application/srgs+xml", SRGS), ("l", URIS, "session:g\r\nsession:no"))
+    )
+    response = call.request("DEFINE-GRAMMAR", f"{body}--b--\r\n", Content_Type="multipart/mixed; boundary=b")
+    assert (response.status, cause(response)) == (407, LOADING)
+    assert cause(call.recognize("session:g")) == LOADING
+
+
+def test_a_list_may_be_in_a_language_that_its_request_will_name() -> None:
+    call = Call()
+    spanish = SRGS.replace("en-US", "es")
+    call.request("DEFINE-GRAMMAR", spanish, Content_Type="application/srgs+xml", Content_Id="s")
+    assert call.request("DEFINE-GRAMMAR", "session:s\r\nsession:s", Content_Type=URIS, Content_Id="l").status == 200
+
+
+def test_the_resource_of_keys_takes_no_grammar_of_speech() -> None:
+    call = Call()
+    keys = Recognizer(call.machine.setting, "17201cd9ef7d4942@dtmfrecog")
+    fields = Headers.of(Content_Type=URIS)
+
+    def ask(number: int, *uris: str) -> MrcpResponse:
+        sent = keys.handle(MrcpRequest("RECOGNIZE", number, fields, "\r\n".join(uris).encode()), 1.0)[0]
+        assert isinstance(sent, Send)
+        assert isinstance(sent.event, MrcpResponse)
+        return sent.event
+
+    for number, uris in enumerate([(DIGITS,), ("builtin:dtmf/digits", DIGITS)]):
+        assert cause(ask(number, *uris)) == COMPILATION
+    assert ask(7, "builtin:dtmf/digits").state is RequestState.IN_PROGRESS
 
 
 @pytest.mark.parametrize("method", ["SET-PARAMS", "GET-PARAMS", "GET-RESULT", "STOP", "INTERPRET"])
@@ -400,7 +647,7 @@ def test_input_timers_start_when_they_are_told() -> None:
 
 def test_hotword_mode_sends_no_start_of_input() -> None:
     call = Call()
-    call.recognize(Recognition_Mode="hotword")
+    call.recognize(Recognition_Mode="Hotword")
     call.speak()
     assert call.events == [("RECOGNITION-COMPLETE", 1)]
 
@@ -425,6 +672,59 @@ def test_keys_typed_ahead_are_taken_unless_they_are_cleared() -> None:
     call.recognize("builtin:dtmf/digits?length=4", Clear_DTMF_Buffer="true", No_Input_Timeout="1000")
     call.hear(silence(2))
     assert cause(call.completion(2)) == "002 no-input-timeout"
+
+
+def test_keys_typed_too_long_ago_are_forgotten() -> None:
+    call = Call()
+    one = "builtin:dtmf/digits?length=1"
+    call.press("7")
+    call.now += 600
+    assert call.recognize(one, No_Input_Timeout="1000").state is RequestState.IN_PROGRESS
+    call.hear(silence(2))
+    assert cause(call.completion(1)) == "002 no-input-timeout"
+    call.press("12")
+    call.now += 20
+    call.recognize(one)
+    assert value(call.completion(2)) == "1"
+    call.now += 20
+    call.recognize(one, No_Input_Timeout="1000")
+    call.hear(silence(2))
+    assert cause(call.completion(3)) == "002 no-input-timeout"
+    call.request("SET-PARAMS", DTMF_Buffer_Time="5000")
+    assert call.request("GET-PARAMS", DTMF_Buffer_Time="").headers.get("DTMF-Buffer-Time") == "5000"
+    call.press("1")
+    call.now += 4.5
+    call.press("2")
+    call.now += 4.5
+    call.recognize(one)
+    assert value(call.completion(6)) == "2"
+
+
+def test_whether_sound_is_kept_may_be_said_for_all_requests() -> None:
+    call = Call()
+    assert call.request("GET-PARAMS", Save_Waveform="").headers.get("Save-Waveform") == "false"
+    call.request("SET-PARAMS", Save_Waveform="true")
+    assert call.request("GET-PARAMS", Save_Waveform="").headers.get("Save-Waveform") == "true"
+    call.recognize()
+    assert call.machine.active == (4, True)
+    call.speak()
+    assert "Waveform-URI" in call.completion(4).headers
+    call.recognize(Save_Waveform="false")
+    assert call.machine.active == (5, False)
+    call.speak()
+    assert "Waveform-URI" not in call.completion(5).headers
+    assert call.machine.active is None
+
+
+def test_a_result_that_is_not_sure_enough_when_it_is_asked_for_again_is_no_match() -> None:
+    call = Call(sure=0.8)
+    call.recognize()
+    call.speak()
+    assert cause(call.request("GET-RESULT", Confidence_Threshold="0.7")) == "000 success"
+    unsure = call.request("GET-RESULT", Confidence_Threshold="0.95")
+    assert (unsure.status, cause(unsure)) == (200, "001 no-match")
+    assert b"<nomatch>one two six</nomatch>" in unsure.body
+    assert cause(call.request("GET-RESULT")) == "000 success"
 
 
 def test_the_last_result_can_be_had_again() -> None:

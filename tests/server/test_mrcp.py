@@ -13,6 +13,7 @@ import trio
 from mrcpclient import Call, a_phone, until
 from mrcpserver import a_server, open_files
 from sound import silence, vowel
+from structlog.testing import capture_logs
 
 from h2b.asr.scripted import ScriptedRecogniser
 from h2b.protocol.session import Setting
@@ -29,6 +30,28 @@ async def hear_a_word(call: Call) -> MrcpEvent:
     await call.recognise()
     call.speak()
     return await call.expect("START-OF-INPUT", "RECOGNITION-COMPLETE")
+
+
+# Connections
+
+
+@pytest.mark.parametrize("at", ["sip", "mrcp"])
+async def test_what_goes_wrong_with_a_connection_ends_no_other(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    async with a_server(setting) as server, a_phone(server.sip, Transport.TCP) as phone:
+        call = await phone.dial()
+        with monkeypatch.context() as broken, capture_logs() as lines:
+            broken.setattr(f"h2b.server.{at}.keep_alive", broken_down)
+            host, _, port = server.telephone.addresses[at].rpartition(":")
+            async with await trio.open_tcp_stream(host, int(port)) as stream:
+                assert await stream.receive_some() == b""
+        assert "connection_failed" in {line["event"] for line in lines}
+        await hear_a_word(call)
+
+
+def broken_down(stream: trio.SocketStream) -> None:
+    raise RuntimeError("nobody expected this")
 
 
 # Recognitions
@@ -52,6 +75,14 @@ async def test_a_word_is_recognised_and_the_call_leaves_nothing_behind(setting: 
         assert recognition.session.session_id == call.name
         # Of the silence that followed the word, nobody sent more than the playout kept.
         assert 0 < recognition.billed_ms <= 700 < recognition.listened_ms
+
+
+async def test_a_name_of_a_call_is_bounded_in_its_records(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("h2b.server.calls.MAXIMUM_TEXT", 5)
+    async with a_server(setting) as server, a_phone(server.sip) as phone:
+        call = await phone.dial()
+        await hear_a_word(call)
+        assert server.records[0].session.session_id == call.name[:5]
 
 
 async def test_the_other_result_document_can_be_the_default(setting: Setting) -> None:
@@ -202,6 +233,89 @@ async def test_a_recording_is_recognised_in_place_of_the_line(setting: Setting, 
             assert refused.headers.get("Failed-URI") == wrong
 
 
+def a_recording(folder: Path, sound: bytes) -> str:
+    """A file of the operator's, and its address."""
+    with wave.open(str(folder / "a.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(sound)
+    return (folder / "a.wav").as_uri()
+
+
+async def test_a_long_recording_is_given_no_faster_than_it_is_judged(setting: Setting, tmp_path: Path) -> None:
+    address = a_recording(tmp_path, silence(0.3) + vowel(0.5) + silence(299))
+    recogniser = ScriptedRecogniser(["yes"])
+    async with (
+        a_server(setting, recogniser, waveform_folder=str(tmp_path)) as server,
+        a_phone(server.sip) as phone,
+    ):
+        call = await phone.dial()
+        await call.recognise(Input_Waveform_URI=address)
+        await until(lambda: bool(recogniser.waiting))
+        call.speak(silence(0.3))
+        (port,) = server.telephone.media._open
+        await until(lambda: port.receiver.statistics.received == 15 and port.receiver.empty)
+        recogniser.release()
+        done = await call.expect("START-OF-INPUT", "RECOGNITION-COMPLETE")
+        assert done.headers.get("Completion-Cause") == "000 success"
+
+
+async def test_what_the_line_has_meanwhile_is_no_part_of_a_recording(setting: Setting, tmp_path: Path) -> None:
+    sound = silence(0.3) + vowel(0.5) + silence(10)
+    address = a_recording(tmp_path, sound)
+    recogniser = ScriptedRecogniser(["yes"])
+    async with (
+        a_server(setting, recogniser, waveform_folder=str(tmp_path)) as server,
+        a_phone(server.sip) as phone,
+    ):
+        call = await phone.dial()
+        await call.recognise(Input_Waveform_URI=address, Save_Waveform="true")
+        await until(lambda: bool(recogniser.waiting))
+        call.speak(vowel(0.8))
+        (port,) = server.telephone.media._open
+        await until(lambda: port.receiver.statistics.received == 40 and port.receiver.empty)
+        recogniser.release()
+        done = await call.expect("START-OF-INPUT", "RECOGNITION-COMPLETE")
+        assert done.headers.get("Completion-Cause") == "000 success"
+        (kept,) = [file for file in tmp_path.iterdir() if file.name != "a.wav"]
+        with wave.open(str(kept)) as file:
+            heard = file.readframes(file.getnframes())
+        assert len(heard) >= 16_000
+        assert sound.startswith(heard)
+        assert server.records[0].billed_ms == server.records[0].listened_ms
+
+
+async def test_who_waits_behind_a_recording_hears_the_line(setting: Setting, tmp_path: Path) -> None:
+    address = a_recording(tmp_path, silence(0.2))
+    async with a_server(setting, waveform_folder=str(tmp_path)) as server, a_phone(server.sip) as phone:
+        call = await phone.dial()
+        await call.recognise(Input_Waveform_URI=address, No_Input_Timeout="400")
+        queued = await call.ask(
+            "RECOGNIZE", "builtin:speech/boolean", Content_Type="text/uri-list", Save_Waveform="true"
+        )
+        assert queued.state == "PENDING"
+        assert (await call.expect("RECOGNITION-COMPLETE")).headers.get("Completion-Cause") == "002 no-input-timeout"
+        call.speak()
+        done = await call.expect("START-OF-INPUT", "RECOGNITION-COMPLETE")
+        assert done.headers.get("Completion-Cause") == "000 success"
+        assert re.search(r"\.wav>;size=\d+;duration=\d+", done.headers.get("Waveform-URI"))
+
+
+async def test_sound_of_a_request_that_was_stopped_is_kept_no_longer(setting: Setting, tmp_path: Path) -> None:
+    async with a_server(setting, waveform_folder=str(tmp_path)) as server, a_phone(server.sip) as phone:
+        call = await phone.dial()
+        (channel,) = server.telephone.control.channels.values()
+        await call.recognise(Save_Waveform="true")
+        await until(lambda: bool(channel._tapes))
+        await call.ask("STOP")
+        assert not channel._tapes
+        await call.recognise(No_Input_Timeout="300")
+        await call.expect("RECOGNITION-COMPLETE")
+        assert not channel._tapes
+        assert not list(tmp_path.iterdir())
+
+
 # Connections
 
 
@@ -250,6 +364,21 @@ async def test_a_grammar_that_takes_long_to_read_holds_up_no_other_channel(
         assert all(isinstance(answer, MrcpResponse) and answer.status == 200 for answer in answers)
 
 
+async def test_a_grammar_of_a_request_that_waits_is_read_before_its_turn_and_not_in_the_loop(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+    async with a_server(setting) as server, a_phone(server.sip) as phone:
+        call = await phone.dial()
+        await call.recognise(No_Input_Timeout="20000")
+        keep = lambda *_: bool(threads.append(threading.current_thread())) or True  # noqa: E731
+        monkeypatch.setattr(type(setting.registry), "read_ahead", keep)
+        queued = await call.ask("RECOGNIZE", GRAMMAR, Content_Type="application/srgs+xml")
+        assert queued.state == "PENDING"
+        assert len(threads) == 1
+        assert threads[0] is not threading.current_thread()
+
+
 @pytest.mark.parametrize("uris", ["session:menu", "builtin:digits\nsession:menu"])
 async def test_a_grammar_long_unused_is_compiled_before_the_recognition_and_not_in_the_loop(
     setting: Setting, monkeypatch: pytest.MonkeyPatch, uris: str
@@ -291,6 +420,32 @@ async def test_what_is_no_message_closes_the_connection_and_the_call(setting: Se
         await call.link.closed.wait()
         await call.ended()
         await until(lambda: server.idle)
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (502, "MRCP/3.0 70 STOP 8\r\nChannel-Identifier: {}\r\n\r\n"),
+        (504, "MRCP/2.0 2000000 DEFINE-GRAMMAR 8\r\nChannel-Identifier: {}\r\nContent-Length: 1500000\r\n\r\n"),
+        (404, "MRCP/2.0 200 DEFINE-GRAMMAR 8\r\nChannel-Identifier: {}\r\nContent-Length: abc\r\n\r\n"),
+    ],
+)
+async def test_the_last_answer_is_sent_in_its_turn_before_the_connection_is_closed(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch, status: int, message: str
+) -> None:
+    reading = threading.Event()
+    monkeypatch.setattr(type(setting.registry), "read_ahead", lambda *_: reading.wait(20))
+    async with a_server(setting) as server, a_phone(server.sip) as phone:
+        call = await phone.dial()
+        await call.send("DEFINE-GRAMMAR", GRAMMAR, Content_Type="application/srgs+xml", Content_Id="slow")
+        assert call.link is not None
+        await call.link.stream.send_all(message.format(call.granted.channel).encode())
+        (channel,) = server.telephone.control.channels.values()
+        await until(lambda: channel._parting is not None)
+        reading.set()
+        answers = [await call.message(), await call.message()]
+        assert [(answer.request_id, getattr(answer, "status", 0)) for answer in answers] == [(1, 200), (8, status)]
+        await call.link.closed.wait()
 
 
 async def test_a_message_that_can_be_told_apart_costs_only_itself(setting: Setting) -> None:

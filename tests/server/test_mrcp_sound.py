@@ -1,9 +1,12 @@
 """Sound by RTP to the recogniser: formats, what the network does to packets, ports."""
 
 import random
+import socket
+from contextlib import closing
 
 import numpy as np
 import pytest
+from attrs import define, field
 from mrcpclient import WORD, Call, a_phone, until
 from mrcpserver import a_server
 from sound import silence
@@ -11,6 +14,10 @@ from sound import silence
 from h2b.asr.scripted import ScriptedRecogniser
 from h2b.model.formats import SAMPLE_RATE
 from h2b.protocol.session import Setting
+from h2b.server.media import MediaPort
+from h2b.telephony.rtp import Encoding, RtpSender
+from h2b.telephony.rtp import PayloadFormat as RtpFormat
+from h2b.telephony.sdp_answer import AgreedAudio
 from h2b.telephony.sdp_client import EVENTS, PCMA, PCMU
 from h2b.telephony.sdp_offer import PayloadFormat
 from h2b.telephony.sip_effects import CallRefused
@@ -84,6 +91,59 @@ async def test_what_is_no_rtp_is_counted_and_nothing_else(setting: Setting) -> N
         (port,) = server.telephone.media._open
         await until(lambda: port.receiver.statistics.malformed == 1)
         await call.ask("GET-PARAMS")
+
+
+@define
+class Hearing:
+    """Who listens to one line, all the time."""
+
+    listening: bool = True
+    sounds: list[bytes] = field(factory=list)
+
+    def hear(self, sound: bytes) -> None:
+        self.sounds.append(sound)
+
+    def press(self, key: str) -> None:
+        raise AssertionError(key)
+
+    def fail(self, error: Exception) -> None:
+        raise error
+
+
+@pytest.mark.parametrize("what", ["a stranger's sound", "no RTP at all", "RTCP of the caller", "the same again"])
+def test_what_is_no_sound_of_the_caller_does_not_make_silence_theirs(what: str) -> None:
+    with (
+        closing(socket.socket(type=socket.SOCK_DGRAM)) as own,
+        closing(socket.socket(type=socket.SOCK_DGRAM)) as caller,
+        closing(socket.socket(type=socket.SOCK_DGRAM)) as stranger,
+    ):
+        own.bind(("127.0.0.1", 0))
+        own.settimeout(5)
+        caller.bind(("127.0.0.1", 0))
+        payload = PayloadFormat(0, "PCMU", 8000)
+        port = MediaPort(own, AgreedAudio(0, 0, *caller.getsockname(), payload, None, 20, receiving=True), 0.0)
+        line = Hearing()
+        port.listeners = (line,)
+        first = RtpSender(0, RtpFormat(Encoding.PCMU, 8000), ssrc=1).packets(bytes(160))[0]
+        sender, octets = {
+            "a stranger's sound": (
+                stranger,
+                RtpSender(0, RtpFormat(Encoding.PCMU, 8000), ssrc=2).packets(bytes(160))[0],
+            ),
+            "no RTP at all": (stranger, b"x"),
+            "RTCP of the caller": (caller, b"\x80\xc8\x00\x06" + bytes(24)),
+            "the same again": (caller, first),
+        }[what]
+        caller.sendto(first, own.getsockname())
+        assert port.read(0.0)
+        # Two seconds later anybody may take the caller's place.
+        for tick in range(1, 91):
+            sender.sendto(octets, own.getsockname())
+            assert port.read(tick * 0.02)
+            port.play(tick * 0.02)
+    assert len(line.sounds) == 90
+    # The packet, and the time after it in which a network may be slow.
+    assert not any(line.sounds[7:])
 
 
 async def test_sound_between_recognitions_is_not_heard(setting: Setting) -> None:

@@ -97,7 +97,7 @@ async def test_forged_packets_are_no_sign_of_life_and_move_no_address(setting: S
                 stranger.sendto(packet, ("127.0.0.1", call.grant.audio_port))
             await until(lambda: bool(port.report.get("forged")))
         assert port.receiver.source is None
-        assert port._arrived < 0
+        assert port.receiver.heard < 0
         await a_word_recognised(call)
 
 

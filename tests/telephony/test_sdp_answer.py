@@ -122,6 +122,21 @@ def test_an_established_session_may_take_all_away() -> None:
     assert agreed.control == agreed.audio == ()
 
 
+def test_a_resource_whose_sound_the_client_took_away_goes_on_without() -> None:
+    agreed = answered(octets("sdp", "audio_disabled"), evolve(SETTINGS, established=True))
+    assert [own.audio for own in agreed.control] == [None]
+    assert agreed.audio == ()
+
+
+def test_sound_that_comes_elsewhere_has_an_address_of_its_own() -> None:
+    agreed = answered(octets("sdp", "new_connection"), evolve(SETTINGS, audio_address="192.0.2.8"))
+    assert [media.address for media in agreed.description.media] == ["", "192.0.2.8"]
+    grant = read_grant(write_sdp(agreed.description))
+    assert (grant.resources[0].address, grant.audio_address) == ("192.0.2.1", "192.0.2.8")
+    agreed = answered(octets("sdp", "new_connection"), evolve(SETTINGS, audio_address=SETTINGS.address))
+    assert [media.address for media in agreed.description.media] == ["", ""]
+
+
 def test_an_established_session_refuses_what_it_cannot_have() -> None:
     with pytest.raises(OfferNotAcceptable):
         answered(octets("sdp", "refused_no_common_format"), evolve(SETTINGS, established=True))
@@ -137,6 +152,8 @@ def test_a_second_resource_of_one_kind_is_refused() -> None:
     [
         ("0", ["0 PCMU/many"]),
         ("0", ["0 PCMU/8000/1/1"]),
+        ("0", ["0 PCMU/0"]),
+        ("0 101", ["101 telephone-event/0"]),
         ("0 0", ["900 PCMU/8000"]),
         ("x 0", ["- -"]),
         ("200 0", ["0"]),

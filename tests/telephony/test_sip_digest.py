@@ -11,11 +11,11 @@ from h2b.telephony.sip_digest import (
     digest_response,
     parse_digest,
 )
-from h2b.telephony.sip_effects import CallOffered
+from h2b.telephony.sip_effects import CallForbidden, CallOffered
 from h2b.telephony.sip_message import Headers, Request, Response
 from h2b.telephony.sip_syntax import SipSyntaxError
 from tests.telephony.network import OFFER
-from tests.telephony.speaking import URI, Line, request
+from tests.telephony.speaking import PEER, URI, Line, request
 
 GIVEN = {
     "nonce": "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v",
@@ -177,3 +177,18 @@ def test_a_server_asks_again_for_a_stale_proof_and_says_so() -> None:
     (offered,) = line.told()
     assert isinstance(offered, CallOffered)
     assert offered.user == "bot"
+
+
+def test_a_question_for_a_password_is_no_refusal_and_a_wrong_one_is_told() -> None:
+    own = guard()
+    line = Line(guard=own)
+    line.say(request("INVITE", body=OFFER))
+    (asked,) = line.sent()
+    assert isinstance(asked, Response)
+    assert (line.told(), line.server.refusals) == ([], {})
+    answer = DigestAnswerer("bot", "guessed").answer(asked.headers, "INVITE", URI, "c")
+    assert answer is not None
+    line.say(wrong := request("INVITE", answer, branch="z9hG4bK.2", sequence=2, body=OFFER))
+    assert line.statuses() == [401]
+    assert line.told() == [CallForbidden(wrong.call_id, PEER, "wrong user or password", 401)]
+    assert line.server.refusals == {401: 1}

@@ -7,6 +7,7 @@ from h2b.telephony.sip_effects import (
     CallChanged,
     CallConfirmed,
     CallEnded,
+    CallForbidden,
     CallOffered,
     CloseConnection,
     EndReason,
@@ -15,8 +16,9 @@ from h2b.telephony.sip_effects import (
     Transport,
 )
 from h2b.telephony.sip_message import Request, Response, write_message
+from h2b.telephony.sip_server import SipServer
 from h2b.telephony.sip_settings import SipSettings
-from tests.telephony.network import OFFER
+from tests.telephony.network import OFFER, tokens
 from tests.telephony.speaking import PEER, STREAM, URI, Line, inside, request
 from tests.telephony.vectors import octets
 
@@ -312,6 +314,69 @@ def test_what_is_refused_leaves_nothing_behind_and_has_one_tag() -> None:
     assert len(first.recipient.tag) == 24
     line.say(request("ACK", to=str(first.recipient)))
     assert line.server.idle
+
+
+def only_from(host: str, **settings: int) -> Line:
+    """A line of a server that only this host may call."""
+    line = Line(settings=SipSettings("192.0.2.1", **settings))
+    line.server = SipServer(line.settings, token=tokens("s"), admits=lambda caller: caller == host)
+    return line
+
+
+def test_who_may_not_call_is_refused_with_nothing_kept_whoever_else_calls() -> None:
+    line = only_from(PEER.host)
+    stranger = evolve(PEER, host="198.51.100.9")
+    for number in range(3):
+        line.say(request("INVITE", branch=f"z9hG4bK.{number}", call_id=f"{number}", body=OFFER), stranger)
+        assert line.told() == [CallForbidden(f"{number}", stranger, "this address may not call")]
+    refused = line.sent()
+    line.wait(40.0)
+    assert line.effects == []
+    assert line.server.idle
+    assert [own.status for own in refused if isinstance(own, Response)] == [403] * 3
+    assert refused[0].headers.get("Warning") == '399 h2b "this address may not call"'
+    assert line.server.refusals[403] == 3
+    line.say(request("INVITE", body=OFFER))
+    assert offered(line)
+
+
+def test_a_flood_of_those_who_may_not_call_takes_no_place() -> None:
+    line = only_from(PEER.host, maximum_transactions=2)
+    stranger = evolve(PEER, host="198.51.100.9")
+    for number in range(5):
+        line.say(request("INVITE", branch=f"z9hG4bK.{number}", call_id=f"{number}", body=OFFER), stranger)
+    line.told()
+    line.say(request("INVITE", branch="z9hG4bK.mine", call_id="mine", body=OFFER))
+    assert line.statuses() == [403] * 5 + [100]
+
+
+def test_who_may_not_call_may_ask_what_there_is() -> None:
+    line = only_from("192.0.2.99")
+    line.say(request("OPTIONS"))
+    assert line.statuses() == [200]
+
+
+def test_connections_of_calls_are_those_by_which_their_clients_spoke_last() -> None:
+    line = Line(STREAM)
+    call, response = line.answered_call()
+    assert line.server.connections_of_calls == {3}
+    line.say(inside(response, "OPTIONS", 2), evolve(STREAM, connection=8))
+    assert line.server.connections_of_calls == {8}
+    line.do(line.server.hang_up(call, 5.0))
+    assert line.server.connections_of_calls == set()
+
+
+def test_each_client_is_told_the_address_it_reaches_us_at() -> None:
+    line = Line(settings=SipSettings("192.0.2.1", host_towards=lambda transport, host: f"to-{host}.{transport.value}"))
+    call, response = line.answered_call()
+    assert response.headers.get("Contact") == "<sip:to-192.0.2.40.UDP:5060;transport=udp>"
+    line.do(line.server.hang_up(call, 5.0))
+    bye = line.sent()[-1]
+    assert bye.vias[0].host == "to-192.0.2.40.UDP"
+    secure = Line(evolve(STREAM, transport=Transport.TLS), settings=line.settings)
+    secure.say(request("INVITE", uri="sips:voice@192.0.2.1", body=OFFER))
+    secure.do(secure.server.accept(offered(secure), b"answer", 0.0))
+    assert secure.sent()[-1].headers.get("Contact") == "<sips:to-192.0.2.40.TLS:5061>"
 
 
 def test_options_are_answered_with_what_the_server_can_do() -> None:

@@ -12,6 +12,7 @@ from h2b.telephony.sip_effects import (
     CallChanged,
     CallConfirmed,
     CallEnded,
+    CallForbidden,
     CallOffered,
     CallRefused,
     ChangeRefused,
@@ -149,7 +150,7 @@ def test_a_wrong_password_is_refused() -> None:
     refused = net.client_news[0]
     assert isinstance(refused, CallRefused)
     assert (refused.call, refused.status) == (name, 401)
-    assert net.server_news == []
+    assert {type(news) for news in net.server_news} == {CallForbidden}
     assert net.server.idle
     assert net.client.idle
 
