@@ -7,7 +7,7 @@ in its name, and its meaning below it: the reference page is made of these by `h
 import os
 import re
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +123,8 @@ class MrcpSettings:
     """MRCPv2: calls by SIP, sound by RTP, recognition by MRCP. Off unless `sip` has an address."""
 
     sip: str = field(default="", metadata={"address": True})
-    """Address for SIP over UDP and TCP, 'host:port'; empty for no MRCPv2, port 0 takes a free one."""
+    """Address for SIP over UDP and TCP, 'host:port'; empty for no MRCPv2, port 0 takes a free one. Of these addresses
+    0.0.0.0 is every one by IPv4, and [::] every one by IPv6: neither is both."""
     sip_tls: str = field(default="", metadata={"address": True})
     """Address for SIP over TLS, with the certificate of [tls]; empty for none."""
     mrcp: str = field(default="", metadata={"address": True})
@@ -131,14 +132,18 @@ class MrcpSettings:
     mrcp_tls: str = field(default="", metadata={"address": True})
     """Address for the MRCP control channel over TLS, with the certificate of [tls]; empty for none."""
     advertised_address: str = ""
-    """Address of this server that clients reach: the outer one behind NAT or in a container. Empty for `sip`'s own."""
+    """Address of this server that clients reach: the outer one behind NAT or in a container. Empty for the one that a
+    client calls at."""
     clients_behind_nat: bool = False
     """Whether clients may name a Contact that nobody reaches: over UDP, BYE then goes where their packets come from."""
+    rtp: str = field(default="", metadata={"check": lambda text: check_host(text)})
+    """IP address to receive sound at, without a port; empty for the host of `sip`, or of `sip_tls` where `sip` is a
+    loopback address and `sip_tls` is none."""
     rtp_ports: str = field(default="20000-20999", metadata={"check": lambda text: parse_ports(text)})
     """UDP ports for sound: each call takes an even one and leaves the odd one after it free."""
     srtp: str = _setting("off", choices=("off", "allowed", "required"))
     """Whether sound may come as SRTP with its key in the SDP (RTP/SAVP), or must; other offers are refused with 488.
-    The key is as secret as SIP is: use `sip_tls`. Needs `pip install h2b[srtp]`."""
+    The key is as secret as SIP is: use `sip_tls`. Needs `pip install /path/to/clone[srtp]`."""
     result: str = _setting("rfc", choices=("rfc", "h2b"))
     """Result documents, unless a client's Accept says more: rfc as in RFC 6787, h2b as in the H2B protocol."""
     maximum_calls: int = _setting(500, low=1)
@@ -146,7 +151,8 @@ class MrcpSettings:
     connect_s: float = _setting(10.0, low=1)
     """Time after the answer in which a client must connect to the control channel, or be hung up on."""
     allow: tuple[str, ...] = field(default=(), metadata={"check": lambda texts: parse_networks(texts)})
-    """Networks that may call, such as ["10.0.0.0/8"]; others are refused with SIP status 403. Empty for everybody."""
+    """Networks that may call, such as ["10.0.0.0/8"]; others are refused with SIP status 403, and by TCP and TLS they
+    are not heard at all. Empty for everybody."""
     realm: str = "h2b"
     """Realm of SIP digest authentication, for `users`."""
     waveform_folder: str = _folder()
@@ -175,14 +181,16 @@ class AsrSettings:
     workers: int = _setting(0, high=1024)
     """Processes, each with its own copy of the models; 0 for as many as there are cores, or CPUs in the cluster."""
     languages: tuple[str, ...] = ()
-    """Languages to load, such as ["en", "fr"]; empty for all whose models are installed."""
+    """Languages to load, such as ["en", "fr"]; empty for all whose models are installed. A server whose model of one
+    that is named cannot be had does not start."""
     whisper_directory: str = _folder()
     """Folder of a Whisper model in CTranslate2 format; empty for the installed package."""
     vosk: Mapping[str, str] = field(factory=dict, metadata={"path": True})
     """Folders of Vosk models by language, such as { fr = "/srv/models/vosk-model-small-fr-0.22" }, each in place of our
-    own model. Needs `pip install h2b[vosk]`."""
+    own model. Needs `pip install /path/to/clone[vosk]`."""
     sherpa: Mapping[str, str] = field(factory=dict, metadata={"path": True})
-    """Folders of sherpa-onnx models by language, each in place of our own model. Needs `pip install h2b[sherpa]`."""
+    """Folders of sherpa-onnx models by language, each in place of our own model. Needs
+    `pip install /path/to/clone[sherpa]`."""
     decode_deadline_s: float = _setting(20.0, low=0.1)
     """Longest time for one utterance; then its process is replaced and the recognition ends with cause Error."""
     load_deadline_s: float = _setting(900.0, low=1)
@@ -278,7 +286,8 @@ class LogSettings:
 
 @frozen(kw_only=True)
 class TelemetrySettings:
-    """Traces for OpenTelemetry: a span for each session and each recognition. Needs `pip install h2b[telemetry]`."""
+    """Traces for OpenTelemetry: a span for each session and each recognition. Needs
+    `pip install /path/to/clone[telemetry]`."""
 
     endpoint: str = field(default="", metadata={"check": lambda text: check_collector(text)})
     """URL of a collector that takes OTLP over HTTP, such as "http://127.0.0.1:4318"; empty for no traces."""
@@ -325,6 +334,15 @@ def parse_address(text: str) -> tuple[str, int]:
     if match is None or int(match[3]) > 65535:
         raise ValueError(f"got {shorten(text)}, expected host:port such as 127.0.0.1:8080")
     return match[1] or match[2], int(match[3])
+
+
+def check_host(text: str) -> None:
+    """See that this is an IP address, or nothing. Raises ValueError."""
+    try:
+        if text:
+            ip_address(text)
+    except ValueError:
+        raise ValueError(f"got {shorten(text)}, expected an IP address such as 192.0.2.10") from None
 
 
 def parse_ports(text: str) -> tuple[int, int]:

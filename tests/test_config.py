@@ -241,3 +241,9 @@ def test_a_value_the_endpointer_refuses_is_refused_with_its_line(tmp_path: Path)
     with pytest.raises(ConfigurationError) as caught:
         load_configuration(file)
     assert str(caught.value) == f"{file}:3: [endpointing]: 'start_window_ms' must be >= 20: 0"
+
+
+def test_a_mark_of_the_encoding_at_the_begin_of_a_file_is_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "h2b.toml"
+    path.write_bytes(b"\xef\xbb\xbf[server]\ndrain_s = 5\n")
+    assert load_configuration(path).server.drain_s == 5

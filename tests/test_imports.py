@@ -13,7 +13,7 @@ PACKAGE = Path(h2b.__file__).parent
 LAYERS = (
     {"model"},
     {"wire", "audio", "grammar", "language", "config", "configfile"},
-    {"protocol"},
+    {"protocol", "loglines"},
     {"asr", "usage", "access", "telephony"},
     {"server"},
     {"cli"},

@@ -39,9 +39,12 @@ MEANINGS = {
     "cluster_found": "The Ray cluster is there, or has grown: so many CPUs, and places for so many processes.",
     "cluster_lost": "The link to the Ray cluster ended; it is tried again after `retry_s` seconds.",
     "connection_failed": "A fault of ours ended a connection before or after its conversation.",
+    "default_language_unavailable": "`speech_language` in `[defaults]` cannot be recognised, only these languages.",
     "draining": "No more clients are taken: the sessions of so many connections have `drain_s` seconds to end.",
     "draining_calls": "No more calls are taken: so many have `drain_s` seconds to end.",
+    "engine_failed": "An engine met what nobody expected; the recognition ends with cause Error.",
     "engine_loading": "A worker process tells how its start goes on, such as the conversion of weights.",
+    "engine_not_loaded": "What nobody expected kept an engine from being loaded; the worker process ends.",
     "front_end_died": "A front end of several ended, with its calls; another one starts after `retry_s` seconds.",
     "front_end_ready": "A front end of several serves: the first one, or one in the place of one that died.",
     "grammar_fetched": "A document that a client's grammar refers to came from its server.",
@@ -49,8 +52,11 @@ MEANINGS = {
     "grammar_not_fetched": "A document that a client's grammar refers to could not be had; the client was told why.",
     "grammars_refused": "A changed grammar file is wrong, which one and why; the grammars from before serve on.",
     "grammars_reloaded": "Grammar files changed: new sessions get these grammars.",
+    "hangup_ignored": "SIGHUP came, and there is no certificate to read again: nothing was done.",
     "http_failed": "A fault of ours ended a connection of the HTTP side.",
+    "languages_unavailable": "These languages cannot be recognised here. `languages` in `[asr]` names those you want.",
     "leaving": "SIGTERM or SIGINT came: /readyz answers 503, and clients are taken for `drain_notice_s` seconds more.",
+    "log_lines_lost": "The log can be written again: so many lines before this one could not be.",
     "mrcp_connection_lost": "A control connection broke, or its client did not read.",
     "mrcp_connection_evicted": "All places were taken: a control connection that no call uses was closed for another.",
     "mrcp_connection_refused": "A control connection was closed at once: its address may not call, or all are in use.",
@@ -61,13 +67,16 @@ MEANINGS = {
     "recognition_billed": "A recognition is over: its usage record, one line each.",
     "recognition_failed": "A recognition ended with cause Error; the client got the same reason.",
     "record_not_written": "A usage record could not be taken: this line is all that is left of it.",
+    "request_refused": "A request of a session was refused, and the client was told the same reason: its bot is wrong.",
+    "request_not_prepared": "An engine could not compile ahead what a recognition needs: that will say why.",
     "rtp_ended": "The sound of a call is over: counts of its packets, those that are not 0.",
     "script_failed": "A grammar's script failed or took too long; the recognition ends with cause Error.",
     "session_billed": "A session is over: its usage record, one line each.",
     "signal": "A signal came.",
     "sip_connection_lost": "A SIP connection broke, or its client did not read.",
-    "sip_connection_refused": "A SIP connection was closed at once: all are in use, or the share of its address.",
-    "sip_failed": "A SIP message met a fault of ours, and was dropped.",
+    "sip_connection_evicted": "All places were taken: a SIP connection that no call uses was closed for another.",
+    "sip_connection_refused": "A SIP connection was closed at once: its address may not call, or calls use all places.",
+    "sip_failed": "A SIP message that came, or was due, met a fault of ours and was dropped.",
     "sip_not_sent": "A SIP message could not be sent to this address.",
     "spans_not_sent": "The collector of `[telemetry]` cannot be reached: traces are lost until it can be. Told once.",
     "spans_sent_again": "The collector of `[telemetry]` takes traces again.",
@@ -79,7 +88,7 @@ MEANINGS = {
     "usage_copied_again": "The database is back: so many records were copied to it at once.",
     "usage_copy_failed": "A fault of ours in copying records to the database. They stay in the file.",
     "usage_deleted": "Records older than `retention_days` were deleted from the file.",
-    "usage_not_copied": "The database of records cannot be used. They stay in the file, and are copied later.",
+    "usage_not_copied": "The database of records cannot be used. So many stay in the file, and are copied later.",
     "usage_not_deleted": "The file of records cannot be used to delete old ones; this is tried again later.",
     "usage_not_read": "Usage records were asked for over HTTP, and their file or database cannot be used.",
     "usage_not_written": "The file of records cannot be written. So many wait; none is lost while the server runs.",
@@ -112,7 +121,8 @@ def events(_: str) -> str:
 
 def _lines() -> Iterator[Line]:
     package = Path(h2b.__file__).parent
-    for path in sorted(path for place in PLACES for path in (package / place).glob("*.py")):
+    places = (path for place in PLACES for path in (package / place).glob("*.py"))
+    for path in sorted([package / "loglines.py", *places]):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
                 case ast.Call(func=ast.Attribute(attr=level), args=[ast.Constant(value=str(event))], keywords=keywords):

@@ -40,13 +40,23 @@ def hash_secret(secret: str) -> str:
     return "$".join([_SCHEME, str(COST), str(BLOCK), str(PARALLEL), _text(salt), _text(digest)])
 
 
-def secret_fits(secret: str, kept: str) -> bool:
-    """Whether a secret is the one that is kept. A wrong one always takes the same time."""
+class NotRemembered(Exception):
+    """Whether a secret is the right one costs scrypt."""
+
+
+def secret_fits(secret: str, kept: str, *, remembered: bool = False) -> bool:
+    """Whether a secret is the one that is kept. A wrong one always takes the same time.
+
+    Args:
+        remembered: answer only what costs nothing, else raise NotRemembered.
+    """
     if len(secret) > MAXIMUM_SECRET:
         return False
     seen = _right.digest(secret, kept)
     if _right.knows(seen):
         return True
+    if remembered:
+        raise NotRemembered
     scheme, cost, block, parallel, salt, digest = kept.split("$")
     assert scheme == _SCHEME, scheme
     derived = _derive(secret, b64decode(salt), int(cost), int(block), int(parallel))

@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from functools import partial
 from http.client import HTTPException
 from typing import Any
 
@@ -31,6 +32,10 @@ DISCOVERY = "/.well-known/openid-configuration"
 """OpenID Connect Discovery 1.0, section 4."""
 
 Fetch = Callable[[str], bytes]
+
+
+class NotKnown(Exception):
+    """Only the issuer can tell about a key."""
 
 
 class IssuerUnreachable(H2BError):
@@ -73,17 +78,22 @@ class KeySet:
     _asked_at: float = field(default=float("-inf"), init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
 
-    def key(self, key_id: str) -> Any:
+    def key(self, key_id: str, *, known: bool = False) -> Any:
         """One key.
 
+        Args:
+            known: do not ask the issuer, and wait for nobody who does.
+
         Raises:
+            NotKnown: the issuer would have to be asked.
             TokenRefused: the issuer has none of this id.
             IssuerUnreachable: there are no keys that can still be believed, and none can be had.
         """
-        # Without waiting for whoever asks the issuer: a token of a known key has nothing to do with that.
         key = self._fresh(key_id)
         if key is not None:
             return key
+        if known:
+            raise NotKnown
         with self._lock:
             now = self.clock()
             if self._fresh(key_id) is None and now - self._asked_at >= PAUSE_S:
@@ -141,18 +151,23 @@ class ForeignTokens:
     audience: str
     tenant_claim: str
 
-    def verify(self, token: str) -> Bearer:
+    def verify(self, token: str, *, known: bool = False) -> Bearer:
         """Whose token it is.
 
+        Args:
+            known: without asking the issuer.
+
         Raises:
+            NotKnown: the issuer would have to be asked.
             TokenRefused: the token is not good.
             IssuerUnreachable: the issuer's keys cannot be had.
         """
-        claims = read_claims(token, self._key, FOREIGN_ALGORITHMS, self.keys.issuer, self.audience)
+        key_for = partial(self._key, known)
+        claims = read_claims(token, key_for, FOREIGN_ALGORITHMS, self.keys.issuer, self.audience)
         return Bearer(tenant=text_claim(claims, self.tenant_claim), client=text_claim(claims, "sub"))
 
-    def _key(self, header: dict[str, Any]) -> Any:
+    def _key(self, known: bool, header: dict[str, Any]) -> Any:
         key_id = header.get("kid")
         if not isinstance(key_id, str):
             raise TokenRefused("the token does not name its key")
-        return self.keys.key(key_id)
+        return self.keys.key(key_id, known=known)

@@ -50,33 +50,41 @@ class ClientStore:
 
     def exists(self) -> bool:
         """Whether there is any client, enabled or not. Raises ConfigurationError."""
-        if not self.path.exists():
+        if not self._is_there():
             return False
         with self._open() as database:
             return database.execute("SELECT 1 FROM clients LIMIT 1").fetchone() is not None
 
     def list(self) -> list[Client]:
         """All clients by name. Raises ConfigurationError."""
-        if not self.path.exists():
+        if not self._is_there():
             return []
         with self._open() as database:
             return [_client(row) for row in database.execute(f"{_SELECT} ORDER BY id")]
 
     def find(self, client_id: str) -> Client | None:
         """One client. Raises ConfigurationError."""
-        if not self.path.exists():
+        if not self._is_there():
             return None
         with self._open() as database:
             row = database.execute(f"{_SELECT} WHERE id = ?", (client_id,)).fetchone()
             return _client(row) if row else None
 
-    def verify(self, client_id: str, secret: str) -> Client | None:
-        """The enabled client with this secret, else None; takes as long either way. Raises ConfigurationError."""
+    def verify(self, client_id: str, secret: str, *, remembered: bool = False) -> Client | None:
+        """The enabled client with this secret, else None; takes as long either way.
+
+        Args:
+            remembered: answer only for a secret that was right before.
+
+        Raises:
+            NotRemembered: this one was not.
+            ConfigurationError: the file cannot be used.
+        """
         row = None
-        if self.path.exists():
+        if self._is_there():
             with self._open() as database:
                 row = database.execute(f"{_SELECT} WHERE id = ?", (client_id,)).fetchone()
-        fits = secret_fits(secret, row["secret"] if row else _NOBODY)
+        fits = secret_fits(secret, row["secret"] if row else _NOBODY, remembered=remembered)
         return _client(row) if row and fits and row["enabled"] else None
 
     def add(self, client_id: str, tenant: str) -> str:
@@ -130,6 +138,18 @@ class ClientStore:
         with self._open() as database:
             database.execute(statement, values)
 
+    def _is_there(self) -> bool:
+        try:
+            return self.path.exists()
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> ConfigurationError:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        if isinstance(error, PermissionError):
+            why += ", expected the user of the server"
+        return ConfigurationError(f"store in [access]: {why}", str(self.path))
+
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         """The file, up to date; what was done is kept when the block ends without an error."""
@@ -143,7 +163,7 @@ class ClientStore:
                     _migrate(database)
                 yield database
         except (sqlite3.Error, OSError) as error:
-            raise ConfigurationError(f"store in [access]: {error}", str(self.path)) from error
+            raise self._unusable(error) from error
 
 
 def client_store(settings: AccessSettings) -> ClientStore:

@@ -6,7 +6,7 @@ connections for five minutes; a connection outlives it (H2B reference, section 1
 
 import secrets
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import jwt
 from attrs import frozen
@@ -38,14 +38,6 @@ class Bearer:
 
     tenant: str
     client: str
-
-
-class Verifier(Protocol):
-    """Reads tokens."""
-
-    def verify(self, token: str) -> Bearer:
-        """Whose token it is. Raises TokenRefused."""
-        ...
 
 
 @frozen

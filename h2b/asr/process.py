@@ -20,6 +20,7 @@ from cattrs.errors import BaseValidationError
 
 from h2b.asr.base import Samples
 from h2b.asr.messages import Deframer, Order, Report, decode_report, encode_order
+from h2b.loglines import settings_in_use
 from h2b.model.errors import EngineError
 
 RECEIVE_BYTES = 65536
@@ -164,7 +165,7 @@ async def open_worker(engine: str, niceness: int, samples: int) -> AsyncIterator
     Raises:
         WorkerDied: it cannot even be started.
     """
-    arguments = ["-m", "h2b.asr.worker", "--engine", engine, "--nice", str(niceness)]
+    arguments = ["-m", "h2b.asr.worker", "--engine", engine, "--nice", str(niceness), "--log", settings_in_use()]
     async with open_process("the recogniser's process", arguments, samples) as (process, audio):
         yield WorkerProcess(process, audio)
 

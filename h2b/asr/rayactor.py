@@ -19,9 +19,10 @@ import os
 import platform
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+import structlog
 
 import h2b
 from h2b.asr.base import Engine
@@ -40,6 +41,8 @@ from h2b.asr.messages import (
     encode_report,
 )
 from h2b.asr.worker import carry_out, load_engine
+from h2b.config import LogSettings
+from h2b.loglines import configure_log
 
 STDERR = 2
 NOBODY, LOADER = "", "loader"
@@ -54,10 +57,15 @@ class RecogniserActor:
     """One engine. Servers are told apart by names of their own choice."""
 
     def __init__(self) -> None:
+        if not structlog.is_configured():
+            # The process is of no server in particular: what it says has the form that says least of callers.
+            configure_log(LogSettings())
         self._engine: Engine | None = None
         self._loaded = ("", b"")
         """Name and order that gave the engine."""
         self._occupant = NOBODY
+        self._working: asyncio.Future[Any] | None = None
+        """The work in the thread, until it is done."""
         self._changed = asyncio.Event()
         # The engine always finds itself in the same thread.
         self._thread = ThreadPoolExecutor(1)
@@ -73,6 +81,9 @@ class RecogniserActor:
             engine: `module:function`, see `h2b.asr.worker.LoadEngine`.
             order: `Load`.
         """
+        while self._working is not None:
+            # Servers that come together find what the first of them has loaded, or try in turn.
+            await asyncio.wait({self._working})
         if self._engine is not None:
             return [_bytes(self._met(engine, order))]
         task = decode_order(order)
@@ -80,12 +91,10 @@ class RecogniserActor:
         lines: list[bytes] = []
 
         def load() -> Ready | Refused:
-            # Servers that come together find what the first of them has loaded.
-            if self._engine is None:
-                loaded = load_engine(engine, task.options, lambda line: lines.append(_bytes(Progress(line))))
-                if isinstance(loaded, Refused):
-                    return loaded
-                self._engine, self._loaded = loaded, (engine, order)
+            loaded = load_engine(engine, task.options, lambda line: lines.append(_bytes(Progress(line))))
+            if isinstance(loaded, Refused):
+                return loaded
+            self._engine, self._loaded = loaded, (engine, order)
             return self._met(engine, order)
 
         outcome = await self._work(LOADER, load, deadline_s)
@@ -126,12 +135,13 @@ class RecogniserActor:
 
         def done(_: object) -> None:
             faulthandler.cancel_dump_traceback_later()
+            self._working = None
             self._occupy(NOBODY)
 
         self._occupy(server)
-        # A process has one such timer: only one piece of work is ever in the thread.
+        # A process has one such timer: only one piece of work is ever in the thread, or on its way there.
         faulthandler.dump_traceback_later(deadline_s, exit=True, file=STDERR)
-        working = asyncio.get_running_loop().run_in_executor(self._thread, work)
+        self._working = working = asyncio.get_running_loop().run_in_executor(self._thread, work)
         working.add_done_callback(done)
         return await asyncio.shield(working)
 

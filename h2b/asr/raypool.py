@@ -267,7 +267,8 @@ async def open_ray_pool(
         EngineError: the package ray is not installed.
     """
     if importlib.util.find_spec("ray") is None:
-        raise EngineError('pool in [asr] is "ray", and the package ray is not installed, run: pip install h2b[ray]')
+        lacking = 'pool in [asr] is "ray", and the package ray is not installed'
+        raise EngineError(f"{lacking}, run: pip install /path/to/clone[ray]")
     async with background_tasks() as tasks:
         cluster = _Cluster(settings, engine)
         pool = Pool(settings, cluster.open_worker, languages or {}, tasks, needed=1)

@@ -66,9 +66,9 @@ def prepared(
         EngineError: a source cannot be read or the cache cannot be written; and what `build` raises.
     """
     folder = (cache_folder or default_cache_folder()) / "models" / f"{name}-{_key(sources, version)}"
-    if folder.is_dir():
-        return folder
     try:
+        if folder.is_dir():
+            return folder
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _locked(folder.with_name(f"{folder.name}.lock"), name, report):
             if not folder.is_dir():

@@ -19,7 +19,6 @@ Theory of operation
 import argparse
 import gc
 import importlib
-import logging
 import os
 import select
 import signal
@@ -31,6 +30,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import structlog
 from attrs import evolve
 
 from h2b.asr.base import Engine, Samples, UtteranceRequest
@@ -50,6 +50,7 @@ from h2b.asr.messages import (
     decode_order,
     encode_report,
 )
+from h2b.loglines import ENGINE_FAILED, configure_log_as
 from h2b.model.errors import EngineError, H2BError
 
 BYTES_PER_SAMPLE = 2
@@ -58,7 +59,7 @@ RECEIVE_BYTES = 65536
 LoadEngine = Callable[[Mapping[str, Any], Callable[[str], None]], Engine]
 """From engine options and a way to report progress to an engine; `h2b.asr.engines.load_engine` is one."""
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger("h2b.asr.worker")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,7 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--audio", type=int, required=True, help="descriptor of the shared memory")
     parser.add_argument("--engine", required=True, help="module:function that loads the engine")
     parser.add_argument("--nice", type=int, default=10, help="added to the nice value")
+    parser.add_argument("--log", default="{}", help="settings of the log, as JSON")
     options = parser.parse_args(arguments)
+    configure_log_as(options.log)
+    structlog.contextvars.bind_contextvars(pid=os.getpid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.nice(options.nice)
@@ -122,7 +126,7 @@ def load_engine(name: str, options: Mapping[str, Any], report: Callable[[str], N
     except H2BError as error:
         return Refused(one_line(error))
     except Exception as error:
-        _log.exception("the engine could not be loaded")
+        _log.exception("engine_not_loaded")
         return Refused(f"the engine could not be loaded: {type(error).__name__}: {one_line(error)}")
     # The tables of languages never change: no collection need walk them again.
     gc.collect()
@@ -147,7 +151,7 @@ def _prepare(engine: Engine, request: UtteranceRequest) -> None:
         engine.prepare(request)
     except Exception:
         # The decoding of the same request will meet the same fault and answer with it.
-        _log.exception("a request could not be prepared")
+        _log.exception("request_not_prepared")
 
 
 def _recognise(engine: Engine, request: UtteranceRequest, samples: Samples) -> bytes:
@@ -160,8 +164,8 @@ def _recognise(engine: Engine, request: UtteranceRequest, samples: Samples) -> b
     except EngineError as error:
         return encode_report(Failed(one_line(error)))
     except Exception as error:
-        _log.exception("the engine failed")
-        return encode_report(Failed(f"the engine failed: {type(error).__name__}: {one_line(error)}"))
+        _log.exception("engine_failed")
+        return encode_report(Failed(f"{ENGINE_FAILED}: {type(error).__name__}: {one_line(error)}"))
 
 
 def _samples(audio: int, count: int) -> Samples:

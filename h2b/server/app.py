@@ -35,6 +35,7 @@ from h2b.language import language
 from h2b.model.errors import ConfigurationError
 from h2b.protocol.session import Setting
 from h2b.server.access import Access, open_access
+from h2b.server.addresses import check_addresses
 from h2b.server.admission import Admission
 from h2b.server.channel import Channel, Machine, WriteRecord
 from h2b.server.door import Door
@@ -42,17 +43,19 @@ from h2b.server.fetch import with_fetching
 from h2b.server.garbage import collect_seldom, settle
 from h2b.server.grammars import WatchedGrammars
 from h2b.server.http import Readiness
+from h2b.server.languages import check_languages
 from h2b.server.limits import Shared, share
 from h2b.server.log import log_record
 from h2b.server.metrics import Gauges, Metrics
-from h2b.server.notify import READY, managed, notify, until_noticed
+from h2b.server.notify import READY, notify, until_noticed
 from h2b.server.operations import open_operations, raise_file_limit, readiness, statistics_of
+from h2b.server.refusals import open_refusals
 from h2b.server.scripts import open_scripts
 from h2b.server.sharedport import shared_listeners
 from h2b.server.telemetry import open_telemetry
 from h2b.server.telephone import Telephone, check_callers, open_telephone
 from h2b.server.tls import Tls, open_tls
-from h2b.server.usage import open_usage, reader_of, waiting_records
+from h2b.server.usage import open_usage, reader_of, uncopied_records, waiting_records
 from h2b.server.websocket import PATH, WebSocketServer
 
 _log = structlog.get_logger("h2b.server.app")
@@ -82,8 +85,8 @@ async def run(
         front_end: given where this process is one of several that share the WebSocket port.
 
     Raises:
-        ConfigurationError: a grammar preset, the address to listen on, who may connect, the certificate or the place
-            of usage records is wrong.
+        ConfigurationError: a grammar preset, an address to listen on, who may connect, the certificate, the languages
+            or the place of usage records are wrong.
         EngineError: the recogniser cannot be loaded.
     """
     if languages is None:
@@ -91,14 +94,15 @@ async def run(
     check_callers(configuration.mrcp, insecure=insecure)
     access, tls = open_access(configuration, insecure=insecure), open_tls(configuration.tls)
     raise_file_limit()
+    check_languages(configuration, languages)
+    check_addresses(configuration, shared=front_end is not None)
     setting = make_setting(configuration, languages)
     shutdown = trio.Event()
     usage = open_usage(configuration.usage) if write_record is None else nullcontext(write_record)
     async with usage as write, background_tasks() as tasks:
         loading = trio.CancelScope()
         await tasks.start(_obey_signals, shutdown, loading, tasks.cancel_scope)
-        if tls is not None or managed():
-            await tasks.start(_obey_hangups, tls)
+        await tasks.start(_obey_hangups, tls)
         opening = open_ray_pool if configuration.asr.pool == "ray" else open_pool
         async with opening(configuration.asr, engine=engine, languages=languages) as pool:
             # While the workers load: no reader will have to build a language's tables between two frames.
@@ -134,7 +138,7 @@ async def serve(
     Raises:
         ConfigurationError: the address cannot be listened on.
     """
-    settings = configuration.server
+    settings, queue = configuration.server, configuration.server.event_queue
     grammars = WatchedGrammars(with_fetching(setting.registry, configuration.grammars), _folders(configuration))
     setting = evolve(setting, newest=lambda: grammars.registry)
     access, shared, places = access or Access(), Shared(configuration.limits), settings.maximum_connections
@@ -148,24 +152,24 @@ async def serve(
     def open_channel(tenant: str, machine: Machine | None = None) -> Channel:
         own = evolve(setting, tenant=tenant)
         traced = trace(recogniser, metrics.observer())
-        return Channel(own, traced.recogniser, scripts, write_record, settings.event_queue, machine, traced.observe)
+        return Channel(own, traced.recogniser, scripts, write_record, queue, machine, traced.observe, refusals.tell)
 
-    answering = partial(open_telephone, configuration, setting)
     async with (
         open_scripts() as scripts,
+        open_refusals(metrics.request_refused) as refusals,
         open_telemetry(configuration.telemetry) as trace,
         open_operations(settings.http, access, tls, metrics, places, reader_of(write_record)) as http_url,
-        answering(partial(open_channel, ""), shutdown, tls, admission.may_begin) as telephone,
+        open_telephone(configuration, setting, partial(open_channel, ""), shutdown, tls, admission.may_begin) as phone,
         trio.open_nursery() as connections,
     ):
-        gauges.calls = telephone.statistics if telephone is not None else gauges.calls
+        gauges.calls = phone.statistics if phone is not None else gauges.calls
         websocket = WebSocketServer(settings, open_channel, free, access, shared, metrics, tls, admission=admission)
         async with trio.open_nursery() as accepting:
             await accepting.start(_door(websocket, configuration.limits).run, listeners, connections)
             accepting.start_soon(grammars.watch, configuration.grammars.reload_seconds)
             task_status.started(url)
             (front_end or _alone)(metrics, partial(readiness, gauges, places))
-            announce(_ready_line(url, http_url, telephone))
+            announce(_ready_line(url, http_url, phone))
             notify(READY)
             await until_noticed(shutdown, settings.drain_notice_s)
             accepting.cancel_scope.cancel()
@@ -192,6 +196,7 @@ def _gauges(
         draining=shutdown.is_set,
         pool=statistics_of(recogniser),
         usage_spool=partial(waiting_records, write_record),
+        usage_copying=partial(uncopied_records, write_record),
     )
 
 
@@ -267,10 +272,12 @@ async def _obey_signals(
 
 
 async def _obey_hangups(tls: Tls | None, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-    """Read the certificate again at each SIGHUP, where there is one."""
+    """Read the certificate again at each SIGHUP; without one that signal is ignored, which by itself would end us."""
     with trio.open_signal_receiver(signal.SIGHUP) as signals:
         task_status.started()
         async for number in signals:
             _log.info("signal", name=signal.Signals(number).name)
-            if tls is not None:
+            if tls is None:
+                _log.info("hangup_ignored")
+            else:
                 tls.reload()

@@ -51,6 +51,8 @@ CONFIRM_S = 2.0
 
 Observe: TypeAlias = Callable[[Effect], None]
 """Is shown each effect before it is performed, and never fails: for metrics."""
+TellRefusal: TypeAlias = Callable[[str, str, Sequence[Effect]], None]
+"""Is shown the channel id, the method and the effects of each request, for those that refuse it."""
 Machine: TypeAlias = Session | Recognizer
 Message: TypeAlias = Event | MrcpResponse | MrcpEvent
 
@@ -136,6 +138,7 @@ class Channel:
         event_queue: int,
         machine: Machine | None = None,
         observe: Observe = lambda effect: None,
+        tell_refusal: TellRefusal = lambda channel_id, method, effects: None,
     ) -> None:
         """`machine` is the session's of another wire; by default it is one of its own, which speaks in events."""
         self.events = EventQueue(event_queue)
@@ -144,6 +147,7 @@ class Channel:
         self._scripts = scripts
         self._write_record = write_record
         self._observe = observe
+        self._tell_refusal = tell_refusal
         self._hold: Hold | None = None
         self._utterances: dict[int, Utterance] = {}
         self._alarm = trio.CancelScope()
@@ -160,6 +164,16 @@ class Channel:
     def recognising(self) -> bool:
         """Whether audio is wanted: at other times it is dropped."""
         return self._session.state is State.RECOGNITION
+
+    @property
+    def holds(self) -> bool:
+        """Whether audio that came waits for an answer of the recogniser before it is judged."""
+        return self._session.holds
+
+    @property
+    def active(self) -> tuple[int, bool] | None:
+        """The RECOGNIZE of MRCPv2 that listens, and whether its client wants the sound kept; None for none."""
+        return self._session.active if isinstance(self._session, Recognizer) else None
 
     # Inputs
 
@@ -188,8 +202,14 @@ class Channel:
             await trio.to_thread.run_sync(compile_grammar, grammar, limiter=READING)
 
     async def _read_grammar(self, sent: DefineGrammar) -> None:
-        session = self._session.session if isinstance(self._session, Recognizer) else self._session
-        if session.state is not State.IDLE:
+        if isinstance(self._session, Recognizer):
+            # In a recognition too: the request may wait for its turn, and audio comes by another way.
+            session = self._session.session
+            if session.state is State.NO_SESSION:
+                return
+        elif self._session.state is State.IDLE:
+            session = self._session
+        else:
             # It will be refused, and audio must not wait behind it.
             return
         read = partial(session.registry.read_ahead, sent.alias, sent.body, sent.format)
@@ -201,12 +221,16 @@ class Channel:
     def receive(self, command: Any) -> None:
         """Carry out a command, of the type that the machine takes. Raises ClientTooSlow."""
         if not self._over:
-            self._perform(self._session.handle(command, trio.current_time()))
+            effects = self._session.handle(command, trio.current_time())
+            self._tell_refusal(self.id, command.method, effects)
+            self._perform(effects)
 
-    def refuse(self, error: ClientError, request_id: int) -> None:
-        """Answer a message that was no command. Raises ClientTooSlow."""
+    def refuse(self, error: ClientError, request_id: int, method: str = "") -> None:
+        """Answer a message that was no command, or one not carried out for another reason. Raises ClientTooSlow."""
         if not self._over:
-            self._perform(self._session.refuse(error, request_id))
+            effects = self._session.refuse(error, request_id)
+            self._tell_refusal(self.id, method, effects)
+            self._perform(effects)
 
     def receive_audio(self, chunk: bytes) -> None:
         """Take audio, cut anywhere. Raises ClientTooSlow."""

@@ -10,9 +10,12 @@ Theory of operation
  3. The others wait, for a handshake costs a millisecond: only so many are begun in a second, and addresses take turns.
     Who opens a thousand connections at once waits for their own, and nobody else does.
  4. When too many wait, no more are accepted: the kernel's queue takes the rest, and then the network.
+ 5. Whatever goes wrong in serving a connection ends that connection and no other.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import structlog
 import trio
@@ -34,6 +37,15 @@ OUT_OF_SOCKETS_S = 0.1
 
 Serve = Callable[[trio.SocketStream, Place], Awaitable[None]]
 """Serves a connection. Its place is taken, unless there was none when it came; it is left at the end at the latest."""
+
+
+@contextmanager
+def costing_one_connection(log: Any) -> Iterator[None]:
+    """What nobody expected in serving a connection is logged: it ends this one, and not the server with all others."""
+    try:
+        yield
+    except* Exception:
+        log.exception("connection_failed")
 
 
 @define(eq=False)
@@ -113,7 +125,8 @@ class Door:
     async def _serve(self, socket: trio.socket.SocketType, place: Place) -> None:
         stream = trio.SocketStream(socket)
         try:
-            await self.serve(stream, place)
+            with costing_one_connection(_log):
+                await self.serve(stream, place)
         finally:
             place.leave()
             await trio.aclose_forcefully(stream)

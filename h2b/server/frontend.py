@@ -23,10 +23,10 @@ import trio
 from attrs import asdict, frozen
 
 from h2b.config import Configuration
+from h2b.loglines import configure_log
 from h2b.model.errors import H2BError
-from h2b.server.gathered import Report, snapshot
+from h2b.server.gathered import Report, can_be_added, snapshot
 from h2b.server.http import Readiness
-from h2b.server.log import configure_log
 from h2b.server.metrics import Metrics
 
 REPORT_S = 1.0
@@ -56,9 +56,30 @@ def written(order: Order) -> bytes:
     return len(octets).to_bytes(SIZE_OCTETS, "big") + octets
 
 
+class NotUnderstood(Exception):
+    """What a front end said makes no sense; the text is fit for the reason of its end."""
+
+
+def line_of(octets: bytes) -> Mapping[str, Any]:
+    """What one line says. Raises NotUnderstood."""
+    try:
+        said = json.loads(octets)
+    except (ValueError, RecursionError) as error:
+        raise NotUnderstood(f"it said what is no JSON: {error}") from error
+    if not isinstance(said, dict):
+        raise NotUnderstood("it said what nobody understands")
+    return said
+
+
 def report_of(said: Mapping[str, Any]) -> Report:
-    """A report from its line."""
-    return Report(**said)
+    """A report from its line. Raises NotUnderstood."""
+    try:
+        report = Report(**said)
+    except TypeError as error:
+        raise NotUnderstood(f"it reported what nobody understands: {error}") from error
+    if not can_be_added(report):
+        raise NotUnderstood("it reported what nobody can add up")
+    return report
 
 
 def main() -> None:

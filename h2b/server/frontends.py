@@ -13,14 +13,13 @@ Theory of operation
  4. Signals go on to all front ends, which drain as any server does. When this process dies, so do they.
 """
 
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 
 import structlog
@@ -32,15 +31,16 @@ from h2b.asr.pool import DEFAULT_ENGINE
 from h2b.config import Configuration, MrcpSettings, ServerSettings, parse_address, parse_ports, usable_cores
 from h2b.model.errors import ConfigurationError, H2BError
 from h2b.server.access import open_access
-from h2b.server.frontend import Order, report_of, written
+from h2b.server.addresses import control_address
+from h2b.server.frontend import LONGEST_LINE, NotUnderstood, Order, line_of, report_of, written
 from h2b.server.gathered import OF_SHARED_POOL, SAME, Gathered, GatheredMetrics
 from h2b.server.http import HttpSide
-from h2b.server.notify import READY, STOPPING, keep_watchdog, managed, notify, watchdog_s
+from h2b.server.notify import READY, STOPPING, keep_watchdog, notify, watchdog_s
 from h2b.server.operations import open_http, raise_file_limit
 from h2b.server.sharedport import held_port
 from h2b.server.telephone import check_callers
 from h2b.server.tls import Tls, open_tls
-from h2b.server.usage import open_usage, reader_of
+from h2b.server.usage import open_usage, reader_of, uncopied_records
 from h2b.server.usage_api import UsageApi
 
 _log = structlog.get_logger("h2b.server.frontends")
@@ -97,15 +97,10 @@ def _mrcp_share(settings: MrcpSettings, number: int, count: int) -> MrcpSettings
         settings,
         sip=_moved(settings.sip, number),
         sip_tls=_moved(settings.sip_tls, number),
-        mrcp=_moved(settings.mrcp or _default_control(settings.sip), number),
+        mrcp=_moved(control_address(settings), number),
         mrcp_tls=_moved(settings.mrcp_tls, number),
         rtp_ports=f"{begin}-{begin + each - 1}",
     )
-
-
-def _default_control(sip: str) -> str:
-    host, _ = parse_address(sip)
-    return _written(host, 1544)
 
 
 def _moved(address: str, number: int) -> str:
@@ -157,6 +152,7 @@ async def supervise(
         async with open_usage(configuration.usage) as write, background_tasks() as tasks:
             await tasks.start(house.obey_signals)
             await tasks.start(house.obey_hangups, tls)
+            metrics.gauges.usage_copying = partial(uncopied_records, write)
             tasks.start_soon(metrics.measure_lag)
             tasks.start_soon(keep_watchdog, watchdog_s())
             reader = reader_of(write)
@@ -245,12 +241,17 @@ class House:
                 return ending or await _status(process)
         except trio.BrokenResourceError:
             return ending or "it ended before it had its order"
+        except OSError as error:
+            # The system has no process, memory or descriptor for it now.
+            return f"it cannot be started: {error}"
+        except NotUnderstood as error:
+            return str(error)
         finally:
             self._processes.pop(order.number, None)
             self.gathered.leave(order.number)
 
     async def _listen(self, number: int, control: trio.SocketStream) -> str:
-        """Hear what a front end says until it is silent; what it said of its end."""
+        """Hear what a front end says until it is silent; what it said of its end. Raises NotUnderstood."""
         pending, ending = b"", ""
         while True:
             with trio.move_on_after(HUNG_S if number in self.gathered.reports else float("inf")) as patience:
@@ -264,7 +265,9 @@ class House:
                 return ending
             *lines, pending = (pending + octets).split(b"\n")
             for line in lines:
-                ending = self._hear(number, json.loads(line)) or ending
+                ending = self._hear(number, line_of(line)) or ending
+            if len(pending) > LONGEST_LINE:
+                raise NotUnderstood(f"it said a line of more than {LONGEST_LINE} octets")
 
     def _hear(self, number: int, said: Mapping[str, object]) -> str:
         match said:
@@ -276,6 +279,8 @@ class House:
                 self.gathered.reports[number] = report_of(report)
             case {"failed": str(reason)}:
                 return reason
+            case _:
+                raise NotUnderstood("it said what nobody understands")
         return ""
 
     def _change(self) -> None:
@@ -297,17 +302,16 @@ class House:
     async def obey_hangups(
         self, tls: Tls | None, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
-        """Read the certificate again at each SIGHUP, and have front ends do so; only where there is one."""
-        if tls is None and not managed():
-            task_status.started()
-            return
+        """Read the certificate again at each SIGHUP, and have front ends do so; without one that signal is ignored."""
         with trio.open_signal_receiver(signal.SIGHUP) as signals:
             task_status.started()
             async for number in signals:
                 _log.info("signal", name=signal.Signals(number).name)
-                if tls is not None:
-                    tls.reload()
-                    self._pass_on(signal.SIGHUP)
+                if tls is None:
+                    _log.info("hangup_ignored")
+                    continue
+                tls.reload()
+                self._pass_on(signal.SIGHUP)
 
     def _pass_on(self, number: signal.Signals) -> None:
         for process in self._processes.values():
@@ -317,9 +321,13 @@ class House:
 
 @asynccontextmanager
 async def _spawned() -> AsyncIterator[tuple[trio.Process, trio.SocketStream]]:
-    """A process without an order, and the socket it is at the other end of. At the end of the block it is gone."""
+    """A process without an order, and the socket it is at the other end of. At the end of the block it is gone.
+
+    Raises OSError when there can be no process.
+    """
     own, theirs = socket.socketpair()
-    with theirs:
+    with ExitStack() as unless_spawned, theirs:
+        unless_spawned.enter_context(own)
         # A group of its own: what a terminal sends comes by this process alone.
         process = await trio.lowlevel.open_process(
             [sys.executable, "-m", "h2b.server.frontend", str(theirs.fileno())],
@@ -328,6 +336,7 @@ async def _spawned() -> AsyncIterator[tuple[trio.Process, trio.SocketStream]]:
             start_new_session=True,
             env={name: value for name, value in os.environ.items() if name not in NOT_FOR_CHILDREN},
         )
+        unless_spawned.pop_all()
     try:
         async with trio.SocketStream(trio.socket.from_stdlib_socket(own)) as control:
             yield process, control

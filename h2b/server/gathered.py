@@ -58,6 +58,16 @@ class Report:
     facts: Mapping[str, int] = field(factory=dict)
 
 
+def can_be_added(report: Report) -> bool:
+    """Whether a report that came from elsewhere has the shape of one, all through."""
+    try:
+        _added([report.metrics], SAME)
+        texts, numbers = [*report.reasons], [*report.facts.values()]
+    except (TypeError, ValueError, AttributeError):
+        return False
+    return all(isinstance(each, str) for each in texts) and all(isinstance(each, int) for each in numbers)
+
+
 @define(eq=False)
 class Gathered(Collector):
     """The reports of all processes, by their number."""

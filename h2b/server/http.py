@@ -7,6 +7,7 @@ given. Served by anycorn in the same trio program, so a loop that hangs is a hea
 import logging
 import math
 import re
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -144,7 +145,7 @@ class HttpSide:
         """A token for a client's id and secret (RFC 6749, sections 4.3 and 4.4)."""
         try:
             fields = await _fields(request)
-            answer = await self.access.grant(fields)
+            answer = await self.access.grant(fields, request.client.host if request.client else "")
         except Refusal as refusal:
             self.metrics.token_request(refusal.error)
             return _refuse(refusal.status, refusal.error, refusal.description)
@@ -252,7 +253,9 @@ async def _serve_one(
     place: Place,
 ) -> None:
     """One connection, for a minute at most; the oldest one goes when there are too many."""
-    raw = await SocketStream.from_socket(stream.socket.detach())
+    raw = await _taken_over(stream.socket)
+    if raw is None:
+        return
     try:
         with trio.CancelScope() as scope, places.place(scope):
             async with trio.open_nursery() as nursery:
@@ -270,6 +273,18 @@ async def _serve_one(
         _log.debug("client_gone", error=repr(gone.exceptions[0]))
     except* Exception:
         _log.exception("http_failed")
+
+
+async def _taken_over(accepted: trio.socket.SocketType) -> SocketStream | None:
+    """The connection as anyio has it; None, and it is closed, when its client has left already."""
+    # All that it is made of is given: nothing is asked of the system, which could fail and leave the descriptor open.
+    own = socket.socket(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
+    try:
+        return await SocketStream.from_socket(own)
+    except (ValueError, OSError) as error:
+        own.close()
+        _log.debug("client_gone", error=repr(error))
+        return None
 
 
 async def _close_in_the_end(raw: SocketStream) -> None:

@@ -59,6 +59,8 @@ class Gauges:
     pool: Callable[[], PoolStatistics | None] = lambda: None
     usage_spool: Callable[[], int | None] = lambda: None
     """Usage records that wait to be written."""
+    usage_copying: Callable[[], tuple[int, float] | None] = lambda: None
+    """Usage records that could not be copied to the database, and for how many seconds that has been so."""
     calls: Callable[[], CallStatistics | None] = lambda: None
     busy: Callable[[], bool] = lambda: False
     """Whether no sessions may begin because the recogniser is busy."""
@@ -81,6 +83,7 @@ class Metrics(Collector):
     _delay: Histogram = field(init=False)
     _wait: Histogram = field(init=False)
     _refusals: Counter = field(init=False)
+    _requests: Counter = field(init=False)
     _tokens: Counter = field(init=False)
     _lag: Histogram = field(init=False)
 
@@ -104,6 +107,9 @@ class Metrics(Collector):
             registry=where,
         )
         self._refusals = Counter("h2b_refusals", "Clients refused or disconnected.", ("why",), registry=where)
+        self._requests = Counter(
+            "h2b_requests_refused", "Requests of sessions that were refused.", ("method", "cause"), registry=where
+        )
         self._tokens = Counter("h2b_token_requests", "Requests for tokens.", ("outcome",), registry=where)
         self._lag = Histogram(
             "h2b_loop_lag_seconds", "How late a timer of the server was.", buckets=LAGS_S, registry=where
@@ -136,6 +142,10 @@ class Metrics(Collector):
         """A client was refused or disconnected; `why` is one of few words."""
         self._refusals.labels(why).inc()
 
+    def request_refused(self, method: str, cause: str) -> None:
+        """A request was refused: both are words of the protocols, never of clients."""
+        self._requests.labels(method, cause).inc()
+
     def token_request(self, outcome: str) -> None:
         """A request for a token was answered: `granted`, or an error of RFC 6749."""
         self._tokens.labels(outcome).inc()
@@ -165,6 +175,9 @@ class Metrics(Collector):
         spool = gauges.usage_spool()
         if spool is not None:
             yield GaugeMetricFamily("h2b_usage_spool_records", "Usage records that wait to be written.", spool)
+        uncopied = gauges.usage_copying()
+        if uncopied is not None:
+            yield from _copy_metrics(*uncopied)
         pool, calls = gauges.pool(), gauges.calls()
         if pool is not None:
             yield from _pool_metrics(pool)
@@ -182,6 +195,15 @@ class Metrics(Collector):
         named = record.matched_grammar or next(iter(record.grammars), "")
         cause = JSON.causes[record.cause] if record.cause is not None else NO_CAUSE
         self._recognitions.labels(grammar_label(named), cause, record.ended_by).inc()
+
+
+def _copy_metrics(records: int, seconds: float) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "h2b_usage_uncopied_records", "Usage records that could not be copied to the database yet.", records
+    )
+    yield GaugeMetricFamily(
+        "h2b_usage_uncopied_seconds", "For how long copying has failed; 0 when all is copied.", seconds
+    )
 
 
 def _pool_metrics(pool: PoolStatistics) -> Iterator[Metric]:
@@ -202,7 +224,7 @@ def _call_metrics(calls: CallStatistics) -> Iterator[Metric]:
     yield GaugeMetricFamily("h2b_control_connections", "Control connections of MRCPv2 clients.", calls.connections)
     counted: tuple[tuple[str, str, str, Mapping[Any, int]], ...] = (
         ("h2b_calls_ended", "Calls by MRCPv2 that are over.", "how", calls.ended),
-        ("h2b_call_refusals", "INVITEs refused; 401 asks for a password.", "status", calls.refused),
+        ("h2b_call_refusals", "INVITEs refused; 401 is a wrong user or password.", "status", calls.refused),
         ("h2b_rtp_packets", "RTP of calls that are over: packets received, lost, and too late.", "kind", calls.packets),
     )
     for name, meaning, label, counts in counted:

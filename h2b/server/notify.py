@@ -17,11 +17,6 @@ STOPPING = "STOPPING=1"
 ALIVE = "WATCHDOG=1"
 
 
-def managed(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether a service manager asks to be told. There is then no terminal whose end SIGHUP could mean."""
-    return bool(environment.get("NOTIFY_SOCKET"))
-
-
 def notify(state: str, environment: Mapping[str, str] = os.environ) -> None:
     """Send one datagram to NOTIFY_SOCKET."""
     address = environment.get("NOTIFY_SOCKET", "")

@@ -80,7 +80,8 @@ async def open_telemetry(settings: TelemetrySettings) -> AsyncIterator[Tracing]:
         yield Traced
         return
     if find_spec("opentelemetry") is None or find_spec("opentelemetry.exporter") is None:
-        raise ConfigurationError("endpoint in [telemetry] needs OpenTelemetry, run: pip install h2b[telemetry]")
+        lacking = "endpoint in [telemetry] needs OpenTelemetry"
+        raise ConfigurationError(f"{lacking}, run: pip install /path/to/clone[telemetry]")
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
     # A failure of each batch would be told each time: we tell of the first one.

@@ -54,9 +54,31 @@ def open_tls(settings: TlsSettings) -> Tls | None:
         # An answer in place of the question for a password that OpenSSL would ask on the terminal.
         context.load_cert_chain(settings.certificate, settings.key, password=lambda: "")
     except OSError as error:
-        named = f"{settings.certificate}, {settings.key}"
-        raise ConfigurationError(f"[tls]: {error.strerror or error}", named) from error
+        raise _blamed(settings, error) from error
     return Tls(settings, context, _fingerprint(settings.certificate))
+
+
+def _blamed(settings: TlsSettings, error: OSError) -> ConfigurationError:
+    """The error with the file that is wrong, and what is expected of it: OpenSSL names neither."""
+    certificate, key = settings.certificate, settings.key
+    marks = {"certificate": (certificate, "-----BEGIN CERTIFICATE"), "key": (key, "PRIVATE KEY-----")}
+    for name, (path, begins) in marks.items():
+        try:
+            text = Path(path).read_text(encoding="ascii", errors="replace")
+        except OSError as unread:
+            return ConfigurationError(f"{name} in [tls]: cannot be read: {unread.strerror}", path)
+        if begins not in text:
+            return ConfigurationError(f"{name} in [tls]: expected a {name} in PEM", path)
+        if name == "key" and "ENCRYPTED" in text:
+            return ConfigurationError("key in [tls]: it has a passphrase, expected one without", path)
+    if getattr(error, "reason", "") == "KEY_VALUES_MISMATCH":
+        return ConfigurationError(f"key in [tls]: it does not belong to the certificate {certificate}", key)
+    why = error.strerror or error
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(certificate)
+    except OSError:
+        return ConfigurationError(f"certificate in [tls]: {why}", certificate)
+    return ConfigurationError(f"key in [tls]: {why}", key)
 
 
 def _fingerprint(certificate: str) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import structlog
 import trio
+from attrs import define, field
 
 from h2b.asr.background import background_tasks
 from h2b.config import UsageSettings
@@ -48,18 +49,46 @@ OpenReader = Callable[[], UsageReader]
 """Opens the records for reading, in a thread. Raises StoreUnavailable."""
 
 
+@define
+class Copying:
+    """How far the database is behind the file."""
+
+    rows: int = 0
+    """Records that could not be copied, when this was last tried."""
+    _since: float | None = field(default=None, init=False)
+
+    @property
+    def late_s(self) -> float:
+        """For how long records have waited; 0 when none do."""
+        return 0.0 if self._since is None else time.monotonic() - self._since
+
+    def went_well(self) -> None:
+        """All was copied."""
+        self.rows, self._since = 0, None
+
+    def failed(self, rows: int) -> None:
+        """So many records are still to be copied."""
+        self.rows = rows
+        if self._since is None:
+            self._since = time.monotonic()
+
+
 class KeptRecords:
     """A `WriteRecord` that keeps records in a store."""
 
-    def __init__(self, writer: UsageWriter, open_reader: OpenReader) -> None:
+    def __init__(self, writer: UsageWriter, open_reader: OpenReader, copying: Copying | None = None) -> None:
         self.open_reader = open_reader
+        self.copying = copying
+        """Only where there is a database."""
         self._writer = writer
         self._token = trio.lowlevel.current_trio_token()
 
     def __call__(self, record: UsageRecord) -> trio.Event | None:
-        log_record(record)
         safe = trio.Event()
-        return safe if self._writer.write(row_of(record), partial(_tell, self._token, safe)) else None
+        waits = self._writer.write(row_of(record), partial(_tell, self._token, safe))
+        # After it is kept: a bill does not depend on the log.
+        log_record(record)
+        return safe if waits else None
 
     @property
     def waiting(self) -> int:
@@ -70,6 +99,12 @@ class KeptRecords:
 def waiting_records(write: WriteRecord) -> int | None:
     """Records that wait to be written; None where none ever waits."""
     return write.waiting if isinstance(write, KeptRecords) else None
+
+
+def uncopied_records(write: WriteRecord) -> tuple[int, float] | None:
+    """Records that could not be copied, and for how many seconds; None where there is no database."""
+    copying = write.copying if isinstance(write, KeptRecords) else None
+    return None if copying is None else (copying.rows, copying.late_s)
 
 
 def reader_of(write: WriteRecord) -> OpenReader | None:
@@ -90,12 +125,13 @@ async def open_usage(settings: UsageSettings) -> AsyncIterator[WriteRecord]:
         return
     await trio.to_thread.run_sync(_check, path, settings)
     writer = UsageWriter(partial(SqliteStore, path))
+    copying = Copying() if settings.postgres else None
     try:
         async with background_tasks() as tasks:
             tasks.start_soon(_forget_old, path, settings)
-            if settings.postgres:
-                tasks.start_soon(_copy, path, settings.postgres)
-            yield KeptRecords(writer, _reading(path, settings.postgres))
+            if copying is not None:
+                tasks.start_soon(_copy, path, settings.postgres, copying)
+            yield KeptRecords(writer, _reading(path, settings.postgres), copying)
     finally:
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(writer.close, FLUSH_S)
@@ -117,7 +153,8 @@ def _check(path: Path, settings: UsageSettings) -> None:
     except H2BError as error:
         raise ConfigurationError(f"path in [usage]: {error}") from error
     if settings.postgres and importlib.util.find_spec("psycopg") is None:
-        raise ConfigurationError("postgres in [usage]: needs the package psycopg, run: pip install h2b[postgres]")
+        lacking = "postgres in [usage]: needs the package psycopg"
+        raise ConfigurationError(f"{lacking}, run: pip install /path/to/clone[postgres]")
     if settings.postgres and not _is_postgres_url(settings.postgres):
         # It may hold a password: it is not shown.
         raise ConfigurationError("postgres in [usage]: expected a URL such as postgresql://user@host/database")
@@ -126,7 +163,7 @@ def _check(path: Path, settings: UsageSettings) -> None:
 # The database
 
 
-async def _copy(path: Path, url: str) -> None:
+async def _copy(path: Path, url: str, copying: Copying) -> None:
     """Copy for ever, with longer and longer pauses while the database is away."""
     pause = COPY_EVERY_S
     while True:
@@ -134,16 +171,31 @@ async def _copy(path: Path, url: str) -> None:
             rows = await _copy_once(path, url)
         except H2BError as error:
             pause = min(2 * pause, LONGEST_PAUSE_S)
-            _log.warning("usage_not_copied", error=str(error), retry_s=pause)
+            waiting = await _uncopied(path, copying)
+            _log.warning("usage_not_copied", error=str(error), waiting=waiting, retry_s=pause)
         except Exception:
             # A fault of ours in copying must not end calls; the records stay where they are.
             pause = LONGEST_PAUSE_S
+            await _uncopied(path, copying)
             _log.exception("usage_copy_failed", retry_s=pause)
         else:
+            copying.went_well()
             if rows and pause > COPY_EVERY_S:
                 _log.info("usage_copied_again", rows=rows)
             pause = COPY_EVERY_S
         await trio.sleep(pause)
+
+
+async def _uncopied(path: Path, copying: Copying) -> int:
+    """Note how many records are still to be copied; as many as before where the file cannot be asked either."""
+    with suppress(H2BError):
+        copying.failed(await trio.to_thread.run_sync(_count, path, abandon_on_cancel=True))
+    return copying.rows
+
+
+def _count(path: Path) -> int:
+    with closing(SqliteStore(path)) as spool:
+        return spool.count_unshipped()
 
 
 async def _copy_once(path: Path, url: str) -> int:

@@ -177,10 +177,12 @@ class WebSocketServer:
         finally:
             # Also when the time for draining is over: the bill is written, the client is told.
             self._channels.discard(channel)
-            channel.abandon()
-            allowance.leave()
-            with trio.CancelScope(deadline=trio.current_time() + CLOSE_S, shield=True):
-                await websocket.aclose(ending.code, ending.reason)
+            try:
+                channel.abandon()
+            finally:
+                allowance.leave()
+                with trio.CancelScope(deadline=trio.current_time() + CLOSE_S, shield=True):
+                    await websocket.aclose(ending.code, ending.reason)
 
     async def _run(
         self, websocket: WebSocketConnection, channel: Channel, allowance: Allowance, tap: AudioTap
@@ -284,12 +286,12 @@ async def _obey(channel: Channel, allowance: Allowance, text: str) -> None:
     try:
         command = decode(text)
     except Unreadable as unreadable:
-        channel.refuse(unreadable.error, unreadable.request_id)
+        channel.refuse(unreadable.error, unreadable.request_id, unreadable.method)
         return
     opens = isinstance(command, Open) and not channel.id
     no_place = allowance.may_open() if opens else ""
     if no_place:
-        channel.refuse(MethodFailed(no_place), command.request_id)
+        channel.refuse(MethodFailed(no_place), command.request_id, command.method)
         return
     await channel.read_ahead(command)
     channel.receive(command)

@@ -61,12 +61,14 @@ _PARTIAL = (CompletionCause.PARTIAL_MATCH, CompletionCause.PARTIAL_MATCH_MAXTIME
 
 
 class Unreadable(H2BError):
-    """A frame that is no command. `error` says why; `request_id` is what the answer must echo, 0 if unreadable."""
+    """A frame that is no command. `error` says why; `request_id` is what the answer must echo, 0 if unreadable;
+    `method` is which command it was to be, as the client wrote it, where that could be read."""
 
-    def __init__(self, request_id: int, error: ClientError) -> None:
+    def __init__(self, request_id: int, error: ClientError, method: str = "") -> None:
         super().__init__(error.reason)
         self.request_id = request_id
         self.error = error
+        self.method = method
 
 
 def decode(text: str) -> Command:
@@ -86,7 +88,7 @@ def decode(text: str) -> Command:
         error.request_id = error.request_id or request_id
         raise Unreadable(error.request_id, error) from None
     except ClientError as error:
-        raise Unreadable(request_id, error) from None
+        raise Unreadable(request_id, error, str(message.get(Key.COMMAND, ""))) from None
 
 
 def encode(event: Event) -> str:

@@ -1,6 +1,8 @@
 """`h2b clients`: secrets are shown once, and told apart from what is said about them."""
 
+import errno
 import json
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +44,23 @@ def test_the_store_of_the_configuration_is_the_one_that_counts(state, tmp_path):
     run("clients", "add", "bot", "--config", str(path))
     assert not state.exists()
     assert ClientStore(tmp_path / "own.db").exists()
+
+
+def test_where_a_client_was_added_is_told(state):
+    assert run("clients", "add", "bot").stderr.endswith(f"\nadded to {state.path}\n")
+
+
+def test_a_store_of_another_user_is_told_in_one_line(state, monkeypatch):
+    run("clients", "add", "bot")
+
+    def denied(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.exists", denied)
+    told = f"h2b: {state.path}: store in [access]: Permission denied, expected the user of the server\n"
+    for verb in (["list"], ["rotate", "bot"]):
+        result = run("clients", *verb)
+        assert (result.exit_code, result.output) == (1, told)
 
 
 def test_errors_are_one_line(state):

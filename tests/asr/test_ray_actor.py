@@ -2,13 +2,15 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from fake_engine import Fate
 
 import h2b
+from h2b.asr import rayactor
 from h2b.asr.base import UtteranceRequest
 from h2b.asr.messages import (
     LENGTH_BYTES,
@@ -30,6 +32,14 @@ from h2b.asr.messages import (
 from h2b.asr.rayactor import RecogniserActor
 
 ENGINE = "fake_engine:load"
+
+
+@pytest.fixture(autouse=True)
+def _log_of_the_tests() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
 REQUEST = UtteranceRequest("en")
 LONG_S = 60.0
 
@@ -95,6 +105,22 @@ def test_an_engine_that_cannot_be_loaded_may_be_tried_again() -> None:
         assert await load(actor, "fake_engine:refuse") == [Refused("weights are missing: install them")]
         assert await recognise(actor, Fate.LENGTH) == Failed("the recogniser's process was started again")
         assert (await load(actor))[-1] == Ready(("en", "fr"))
+
+    with_an_actor(test)
+
+
+def test_servers_that_load_at_once_load_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has the process's one timer to itself, and the actor is at work until the last has done."""
+    timer: list[str] = []
+    monkeypatch.setattr(rayactor.faulthandler, "dump_traceback_later", lambda *_, **__: timer.append("armed"))
+    monkeypatch.setattr(rayactor.faulthandler, "cancel_dump_traceback_later", lambda: timer.append("disarmed"))
+
+    async def test(actor: RecogniserActor) -> None:
+        refused, loaded, met = await asyncio.gather(load(actor, "fake_engine:refuse"), load(actor), load(actor))
+        assert refused == [Refused("weights are missing: install them")]
+        assert loaded == [Progress("converting weights"), Ready(("en", "fr"))]
+        assert met == [Ready(("en", "fr"))]
+        assert timer == ["armed", "disarmed"] * 2
 
     with_an_actor(test)
 

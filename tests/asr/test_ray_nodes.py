@@ -235,4 +235,4 @@ async def test_without_the_package_ray_the_error_says_what_to_install(monkeypatc
     with pytest.raises(EngineError) as caught:
         async with open_ray_pool(AsrSettings(pool="ray")):
             pass
-    assert str(caught.value).endswith("the package ray is not installed, run: pip install h2b[ray]")
+    assert str(caught.value).endswith("the package ray is not installed, run: pip install /path/to/clone[ray]")

@@ -75,7 +75,7 @@ def test_without_the_package_the_reason_says_what_to_install(tmp_path: Path, mon
 
     with pytest.raises(EngineError) as raised:
         locate(model_folder(tmp_path))
-    assert str(raised.value) == "the speech engine vosk is not installed, run: pip install h2b[vosk]"
+    assert str(raised.value) == "the speech engine vosk is not installed, run: pip install /path/to/clone[vosk]"
 
 
 @pytest.mark.usefixtures("installed")
@@ -310,7 +310,7 @@ def test_a_grammar_finds_its_value_in_what_vosk_heard(tmp_path: Path, monkeypatc
 @pytest.fixture
 def real() -> None:
     if find_spec("vosk") is None:
-        pytest.skip("vosk is not installed: pip install h2b[vosk]")
+        pytest.skip("vosk is not installed: pip install /path/to/clone[vosk]")
 
 
 @pytest.mark.usefixtures("real")

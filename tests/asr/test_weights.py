@@ -1,5 +1,6 @@
 """Finding, checking and converting the weights of speech models."""
 
+import errno
 import hashlib
 import subprocess
 import sys
@@ -181,6 +182,17 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, source: Path) -
     assert str(raised.value) == (
         f"cannot prepare the tiny speech model in {source}/models: [Errno 20] Not a directory: '{source}/models'"
     )
+
+
+def test_a_cache_that_cannot_be_looked_into_is_named(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", denied)
+    with pytest.raises(EngineError, match=f"cannot prepare the tiny speech model in {tmp_path}/models: .*denied"):
+        prepared("tiny", [source], 1, write_model, print, tmp_path)
 
 
 def test_a_source_that_cannot_be_read_is_named(tmp_path: Path) -> None:

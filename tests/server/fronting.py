@@ -8,9 +8,9 @@ import trio
 
 from h2b.asr.scripted import ALL_LANGUAGES
 from h2b.config import AsrSettings, Configuration, LogSettings, ServerSettings, UsageSettings
+from h2b.loglines import configure_log
 from h2b.model.params import Parameters
 from h2b.server.frontends import supervise
-from h2b.server.log import configure_log
 
 
 def tell(line: str) -> None:

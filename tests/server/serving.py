@@ -5,9 +5,9 @@ import sys
 import trio
 
 from h2b.config import AsrSettings, Configuration, LogSettings, ServerSettings
+from h2b.loglines import configure_log
 from h2b.model.usage import RecognitionRecord, UsageRecord
 from h2b.server.app import run
-from h2b.server.log import configure_log
 
 
 def tell(line: object) -> None:

@@ -108,6 +108,28 @@ async def test_addresses_take_turns_however_many_connections_one_of_them_has() -
             await stream.aclose()
 
 
+async def test_what_goes_wrong_with_one_ends_no_other() -> None:
+    with capture_logs() as lines:
+        async with a_door() as (door, served), await served.connect() as good:
+            await served.until(1)
+            door.serve = faulty
+            async with await served.connect() as bad:
+                assert await bad.receive_some() == b""
+            door.serve = served.serve
+            async with await served.connect():
+                await served.until(2)
+            assert door.addresses.total == 2
+            served.leave.set()
+            assert await good.receive_some() == b""
+    (line,) = lines
+    assert (line["event"], line["log_level"], line["exc_info"]) == ("connection_failed", "error", True)
+
+
+async def faulty(stream: trio.SocketStream, place: Place) -> None:
+    async with trio.open_nursery():
+        raise RuntimeError("nobody expected this")
+
+
 async def test_those_who_wait_when_the_server_leaves_are_closed() -> None:
     async with a_door(begun_per_second=0.01) as (door, served):
         held = [await served.connect() for _ in range(BURST + 3)]

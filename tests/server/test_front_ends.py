@@ -7,21 +7,25 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import pytest
 import trio
-from attrs import define, evolve, field
+from attrs import asdict, define, evolve, field
+from mrcpserver import open_files
 from operating import ask
 from sound import UTTERANCE
+from structlog.testing import capture_logs
 from trio_websocket import ConnectionClosed
 from wsclient import Client, a_client
 
 from h2b.cli.bench_server import descendants
 from h2b.config import AsrSettings, Configuration, MrcpSettings, ServerSettings
-from h2b.model.errors import ConfigurationError
-from h2b.server.frontends import front_ends, share_of
+from h2b.model.errors import ConfigurationError, H2BError
+from h2b.server.frontend import LONGEST_LINE, Order
+from h2b.server.frontends import House, _spawned, front_ends, share_of
 from h2b.server.gathered import OF_SHARED_POOL, SAME, Gathered, GatheredMetrics, Report, snapshot
 from h2b.server.metrics import Gauges, Metrics
 from h2b.server.sharedport import held_port, shared_listeners
@@ -150,6 +154,117 @@ def test_a_server_is_ready_as_long_as_one_front_end_is() -> None:
     )
     gathered.reports.clear()
     assert gathered.readiness(False).reasons == ("no front end is alive",)
+
+
+# Processes that are no good
+
+
+@define
+class Child:
+    """What stands for a process; it is gone when its socket is."""
+
+    returncode: int = 0
+
+    async def wait(self) -> int:
+        return self.returncode
+
+
+Life: TypeAlias = bytes | OSError
+"""What a front end says, or why there is none."""
+
+
+@asynccontextmanager
+async def a_house(lives: list[Life], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[dict[str, Any]]]:
+    """One front end in the given lives, one after the other; the last one stays. Gives the log."""
+    spawned = 0
+
+    @asynccontextmanager
+    async def spawn() -> AsyncIterator[tuple[Any, trio.SocketStream]]:
+        nonlocal spawned
+        spawned += 1
+        said = lives[spawned - 1]
+        if isinstance(said, OSError):
+            raise said
+        own, theirs = (trio.SocketStream(each) for each in trio.socket.socketpair())
+        async with own, theirs:
+            nursery.start_soon(say, theirs, said, spawned == len(lives))
+            yield Child(), own
+
+    async def say(theirs: trio.SocketStream, said: bytes, stays: bool) -> None:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            await theirs.send_all(said)
+            if not stays:
+                await theirs.send_eof()
+
+    monkeypatch.setattr("h2b.server.frontends._spawned", spawn)
+    monkeypatch.setattr("h2b.server.frontends.FIRST_PAUSE_S", 0.0)
+    order = Order(number=1, configuration=Configuration(), engine="", languages=None, insecure=False)
+    house = House([order], Gathered(Metrics().registry))
+    with capture_logs() as lines, trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(house.live, lambda announced: None)
+            while spawned < len(lives) or 1 not in house.gathered.reports:
+                await trio.sleep(0.01)
+            yield lines
+            nursery.cancel_scope.cancel()
+
+
+def line(**said: object) -> bytes:
+    return json.dumps(said).encode() + b"\n"
+
+
+CANNOT_BE_ADDED = "it reported what nobody can add up"
+READY = line(ready="ready websocket=ws://x") + line(report=asdict(Report()))
+
+
+@pytest.mark.parametrize(
+    ("life", "reason"),
+    [
+        (OSError(11, "Resource temporarily unavailable"), "it cannot be started: [Errno 11] Resource temporarily"),
+        (READY + b'{"repo{"failed":"x"}\n', "it said what is no JSON: "),
+        (READY + b"\xff\n", "it said what is no JSON: "),
+        (READY + b"[" * 100_000 + b"\n", "it said what is no JSON: "),
+        (READY + b"[1]\n", "it said what nobody understands"),
+        (READY + line(other=1), "it said what nobody understands"),
+        (READY + line(report={"weather": "fine"}), "it reported what nobody understands: "),
+        (READY + line(report={"metrics": [["h2b_x", "counter", "", [["h2b_x", {}, "1"]]]]}), CANNOT_BE_ADDED),
+        (READY + line(report={"metrics": [["h2b_x", "counter"]]}), CANNOT_BE_ADDED),
+        (READY + line(report={"facts": {"sessions": "1"}}), CANNOT_BE_ADDED),
+        (READY + line(report={"reasons": 1}), CANNOT_BE_ADDED),
+        (READY + b"x" * (LONGEST_LINE + 1), f"it said a line of more than {LONGEST_LINE} octets"),
+    ],
+    ids=[
+        *("no process", "torn", "no text", "deep", "no object", "unknown", "no report"),
+        *("no number", "no samples", "no count", "no reasons", "endless"),
+    ],
+)
+async def test_a_front_end_that_is_no_good_is_replaced(
+    life: Life, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_house([READY, life, READY], monkeypatch) as lines:
+        deaths = [each["reason"] for each in lines if each["event"] == "front_end_died"]
+    assert deaths[0] == "exit status 0"
+    assert deaths[1].startswith(reason)
+    assert len(deaths) == 2
+
+
+async def test_one_that_cannot_be_started_at_all_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ExceptionGroup) as failed:
+        async with a_house([OSError(12, "no memory"), READY], monkeypatch):
+            pass
+    assert failed.group_contains(H2BError, match="it cannot be started: .Errno 12. no memory")
+
+
+async def test_a_process_that_cannot_be_started_leaves_no_socket_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("trio.lowlevel.open_process", fail)
+    before = open_files()
+    with pytest.raises(OSError, match="Too many open files"):
+        async with _spawned():
+            pass
+    assert open_files() == before
 
 
 # Processes
@@ -298,3 +413,15 @@ async def test_front_ends_end_when_the_process_that_started_them_is_killed(tmp_p
         left = server.front_ends()
         server.process.kill()
         await until(lambda: not any(b"h2b.server.frontend" in command(pid) for pid in left))
+
+
+async def test_a_hangup_without_a_certificate_ends_no_front_end() -> None:
+    house = House([], Gathered(Metrics().registry))
+    with capture_logs() as lines:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(house.obey_hangups, None)
+            signal.raise_signal(signal.SIGHUP)
+            while not lines or lines[-1]["event"] != "hangup_ignored":
+                await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
+    assert not house.closing.is_set()

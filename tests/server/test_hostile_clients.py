@@ -16,6 +16,7 @@ from wsclient import Client, a_client
 
 from h2b.asr.scripted import open_scripted
 from h2b.protocol.session import Setting
+from h2b.server.channel import Channel
 
 GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
 DELAY_S = 1.0
@@ -262,6 +263,21 @@ async def test_one_session_too_many_is_refused_and_the_connection_lives(setting:
             await two.ask("CLOSE", "CLOSED")
             await three.ask("OPEN", "OPENED")
             refused = await two.ask("OPEN", "METHOD-FAILED")
+
+
+async def test_a_fault_at_the_end_of_a_connection_gives_its_place_back(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def abandon(channel: Channel) -> None:
+        raise RuntimeError("nobody expected this")
+
+    async with a_server(setting, limits={"sessions_per_tenant": 1}) as server:
+        with monkeypatch.context() as faulty:
+            faulty.setattr(Channel, "abandon", abandon)
+            async with a_client(server.websocket) as client:
+                await client.ask("OPEN", "OPENED")
+        async with a_client(server.websocket) as client:
+            await client.ask("OPEN", "OPENED")
 
 
 async def test_a_reader_that_never_reads_is_closed_and_costs_nobody_anything(setting: Setting) -> None:

@@ -4,12 +4,14 @@ import os
 import re
 import signal
 import socket
+import struct
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 import trio
 import trustme
+from mrcpserver import open_files
 from operating import Certificates, Clients, a_server, ask, get, post, some_clients, upgrade
 from prometheus_client.parser import text_string_to_metric_families
 from sound import UTTERANCE, silence
@@ -124,6 +126,24 @@ async def test_a_refusal_is_counted_by_its_reason(setting: Setting, clients: Cli
     assert found["h2b_token_requests_total{outcome=invalid_client}"] == 1
 
 
+async def test_a_refused_request_is_told_in_the_log_and_counted(setting: Setting) -> None:
+    with capture_logs() as lines:
+        async with a_server(setting) as server, a_client(server.websocket) as client:
+            await client.ask("OPEN", "OPENED")
+            await client.ask("RECOGNIZE", "METHOD-FAILED", "builtin:speech/bolean")
+            await client.ask("RECOGNIZE", "METHOD-FAILED", "builtin:speech/bolean")
+            await client.ask("SET-PARAMS", "INVALID-PARAM-VALUE", no_input_timeout=-1)
+            found = samples((await get(server, "/metrics")).body)
+    first, *_ = told = [line for line in lines if line["event"] == "request_refused"]
+    assert (first["log_level"], first["method"], first["cause"]) == ("warning", "RECOGNIZE", "GramLoadFailure")
+    assert first["reason"].startswith("unknown grammar 'builtin:speech/bolean'")
+    assert first["channel_id"]
+    # One a second of each kind, and how many it stands for.
+    assert [line.get("count") for line in told if line["method"] == "RECOGNIZE"] == [None, 1]
+    assert found["h2b_requests_refused_total{cause=GramLoadFailure,method=RECOGNIZE}"] == 2
+    assert found["h2b_requests_refused_total{cause=INVALID-PARAM-VALUE,method=SET-PARAMS}"] == 1
+
+
 def test_what_the_pool_knows_is_shown() -> None:
     pool = PoolStatistics(workers=2, alive=2, free=1, waiting=3, deaths=1, unanswered=4, decode_s=1.5, audio_s=6.0)
     found = samples(Metrics(Gauges(pool=lambda: pool, usage_spool=lambda: 7)).text())
@@ -230,6 +250,20 @@ async def test_who_speaks_it_badly_harms_nobody(setting: Setting, clients: Clien
             except trio.BrokenResourceError:
                 pass
         assert (await get(server, "/healthz")).status == 200
+
+
+async def test_who_resets_the_connection_before_its_turn_harms_nobody(setting: Setting) -> None:
+    async with a_server(setting) as server, a_client(server.websocket) as client:
+        assert (await get(server, "/healthz")).status == 200
+        before = open_files()
+        for _ in range(20):
+            # Without a checkpoint in between: the server accepts what is gone already.
+            with socket.create_connection(server.http_address) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert (await get(server, "/healthz")).status == 200
+        await client.ask("OPEN", "OPENED")
+        while open_files() > before:
+            await trio.lowlevel.checkpoint()
 
 
 async def test_idle_and_deaf_clients_do_not_hold_up_the_end(setting: Setting, tmp_path: Path) -> None:

@@ -262,7 +262,7 @@ async def test_without_a_collector_nothing_is_added(setting: Setting) -> None:
 
 async def test_a_package_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(telemetry, "find_spec", lambda name: None)
-    with pytest.raises(ConfigurationError, match=r"run: pip install h2b\[telemetry\]"):
+    with pytest.raises(ConfigurationError, match=r"run: pip install /path/to/clone\[telemetry\]"):
         async with open_telemetry(TelemetrySettings(endpoint="http://127.0.0.1:4318")):
             raise AssertionError
 

@@ -1,32 +1,42 @@
 """Tokens at the door: the SDK's own flow over TLS, and everybody who is refused."""
 
+import json
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import jwt
 import pytest
 import trio
 import trustme
+from attrs import define, field
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from operating import Certificates, Clients, a_server, ask, environment_of, post, some_clients, upgrade
+from structlog.testing import capture_logs
 from wsclient import a_client
 
+from h2b.access.grant import Refusal
 from h2b.access.keys import SigningKey
 from h2b.access.keyset import ForeignTokens, IssuerUnreachable, KeySet
 from h2b.access.store import ClientStore
-from h2b.access.tokens import OwnTokens
+from h2b.access.tokens import OwnTokens, TokenRefused
 from h2b.asr.scripted import open_scripted
 from h2b.config import AccessSettings, Configuration, ServerSettings, TlsSettings
 from h2b.model.errors import ConfigurationError
 from h2b.model.usage import RecognitionRecord
 from h2b.protocol.session import Setting
-from h2b.server.access import Access, is_loopback, open_access
+from h2b.server.access import Access, TooManyGrants, is_loopback, open_access
 from h2b.server.app import _obey_hangups
 from h2b.server.tls import open_tls
 
 HERE = Path(__file__).parent
+LIMIT_S = 30
+ISSUER = "https://id.example.net"
 
 
 @pytest.fixture
@@ -173,6 +183,149 @@ async def test_an_issuer_that_cannot_be_asked_is_nobodys_fault(setting: Setting)
         assert told.status == 404, "tokens are had from the issuer"
 
 
+# Who waits for whom
+
+
+@define
+class Scrypt:
+    """Stands for what takes long: tells which secrets it was asked about, and goes on when it is let."""
+
+    asked: list[str] = field(factory=list)
+    go_on: threading.Semaphore = field(factory=lambda: threading.Semaphore(0))
+
+    def __call__(self, secret: str, *_: object) -> bytes:
+        self.asked.append(secret)
+        self.go_on.acquire()
+        return b""
+
+    async def until_asked(self, count: int) -> None:
+        while len(self.asked) < count:
+            await trio.sleep(0.001)
+
+
+@pytest.fixture
+def scrypt(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scrypt]:
+    """In place of the real one, once the client's own secret was right."""
+    assert clients.store.verify("bot", clients.secret) is not None
+    slow = Scrypt()
+    monkeypatch.setattr("h2b.access.hashing._derive", slow)
+    yield slow
+    slow.go_on.release(1000)
+
+
+def form(secret: str) -> dict[str, str]:
+    return {"grant_type": "client_credentials", "client_id": "bot", "client_secret": secret}
+
+
+async def refused_grant(access: Access, secret: str, host: str) -> None:
+    with pytest.raises(Refusal):
+        await access.grant(form(secret), host)
+
+
+async def test_a_secret_that_was_right_waits_for_no_wrong_one(clients: Clients, scrypt: Scrypt) -> None:
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            for number in range(10):
+                nursery.start_soon(refused_grant, clients.access, f"wrong-{number}", "192.0.2.1")
+            await scrypt.until_asked(1)
+            assert (await clients.access.grant(form(clients.secret), "192.0.2.1"))["token_type"] == "Bearer"
+            assert len(scrypt.asked) == 1, "one at a time"
+            scrypt.go_on.release(10)
+
+
+async def test_addresses_take_turns_with_secrets_that_must_be_worked_out(clients: Clients, scrypt: Scrypt) -> None:
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            for number in range(5):
+                nursery.start_soon(refused_grant, clients.access, f"crowd-{number}", f"2001:db8::{number}")
+                await until_waiting(clients.access, number)
+            nursery.start_soon(refused_grant, clients.access, "other", "192.0.2.2")
+            await until_waiting(clients.access, 5)
+            scrypt.go_on.release(6)
+    assert len(scrypt.asked) == 6
+    assert scrypt.asked.index("other") == 2
+
+
+async def until_waiting(access: Access, count: int) -> None:
+    while access.waiting < count:
+        await trio.sleep(0.001)
+
+
+async def test_a_crowd_of_one_address_keeps_nobody_else_out(
+    clients: Clients, scrypt: Scrypt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("h2b.server.access.MAXIMUM_WAITING_OF_AN_ADDRESS", 2)
+    monkeypatch.setattr("h2b.server.access.MAXIMUM_WAITING", 3)
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            for number, host in enumerate(("192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2")):
+                if number == 3:
+                    with pytest.raises(TooManyGrants):
+                        await clients.access.grant(form("wrong"), "192.0.2.1")
+                nursery.start_soon(refused_grant, clients.access, str(number), host)
+                await until_waiting(clients.access, number)
+            with pytest.raises(TooManyGrants):
+                await clients.access.grant(form("wrong"), "192.0.2.3")
+            scrypt.go_on.release(4)
+    assert len(scrypt.asked) == 4
+    scrypt.go_on.release()
+    await refused_grant(clients.access, "later", "192.0.2.1")
+
+
+async def test_who_gave_up_waiting_has_no_turn(clients: Clients, scrypt: Scrypt) -> None:
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(refused_grant, clients.access, "first", "192.0.2.1")
+            await scrypt.until_asked(1)
+            async with trio.open_nursery() as impatient:
+                impatient.start_soon(refused_grant, clients.access, "gone", "192.0.2.1")
+                await until_waiting(clients.access, 1)
+                impatient.cancel_scope.cancel()
+            nursery.start_soon(refused_grant, clients.access, "last", "192.0.2.1")
+            await until_waiting(clients.access, 2)
+            scrypt.go_on.release(2)
+    assert scrypt.asked == ["first", "last"]
+
+
+async def test_a_token_of_a_known_key_waits_for_no_issuer() -> None:
+    key, asked, answer = Ed25519PrivateKey.generate(), threading.Event(), threading.Event()
+    shown = json.loads(jwt.get_algorithm_by_name("EdDSA").to_jwk(key.public_key())) | {"kid": "known", "use": "sig"}
+    now = 0.0
+
+    def fetch(url: str) -> bytes:
+        if now:
+            asked.set()
+            answer.wait()
+        return json.dumps({"keys": [shown]}).encode()
+
+    def token(key_id: str) -> str:
+        moment = int(time.time())
+        claims = {"iss": ISSUER, "aud": "h2b", "sub": "u-1", "tenant": "acme", "iat": moment, "exp": moment + 60}
+        return "Bearer " + jwt.encode(claims, key, algorithm="EdDSA", headers={"kid": key_id})
+
+    async def refused_bearer() -> None:
+        with pytest.raises(TokenRefused):
+            await access.bearer(token("unknown"))
+
+    keys = KeySet(ISSUER, f"{ISSUER}/keys", fetch=fetch, clock=lambda: now)
+    access = Access(foreign=ForeignTokens(keys, "h2b", "tenant"), required=True)
+    await access.bearer(token("known"))
+    now = 60.0
+    try:
+        with trio.fail_after(LIMIT_S):
+            async with trio.open_nursery() as nursery:
+                for _ in range(10):
+                    nursery.start_soon(refused_bearer)
+                while not asked.is_set():
+                    await trio.sleep(0.001)
+                bearer = await access.bearer(token("known"))
+                assert bearer is not None
+                assert bearer.tenant == "acme"
+                answer.set()
+    finally:
+        answer.set()
+
+
 def test_a_key_that_signs_no_more_opens_nothing(clients: Clients) -> None:
     old = clients.token(time.time())
     path = clients.store.path.with_suffix(".key")
@@ -205,8 +358,8 @@ def test_without_clients_nobody_else_is_let_near(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as wrong:
         open_access(reachable(store))
     assert str(wrong.value) == (
-        "websocket in [server]: anybody could use 0.0.0.0:8080, for there are no clients: add one with "
-        "h2b clients add, or name an issuer in [access], or listen on 127.0.0.1, or say --insecure"
+        f"websocket in [server]: anybody could use 0.0.0.0:8080, for there are no clients in {store}: "
+        "add one with h2b clients add, or name an issuer in [access], or listen on 127.0.0.1, or say --insecure"
     )
     assert not open_access(reachable(store), insecure=True).required
     assert not open_access(reachable(store, "127.0.0.1:8080")).required
@@ -258,8 +411,48 @@ def test_a_certificate_and_another_ones_key_stop_the_start(certificates: Certifi
     old = Path(settings.key).read_bytes()
     certificates.write()
     Path(settings.key).write_bytes(old)
-    with pytest.raises(ConfigurationError, match=r"cert\.pem, .*key\.pem: \[tls\]: "):
+    told = r"/key\.pem: key in \[tls\]: it does not belong to the certificate .*/cert\.pem$"
+    with pytest.raises(ConfigurationError, match=told):
         open_tls(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("certificate", None, "cert.pem: certificate in [tls]: cannot be read: No such file or directory"),
+        ("key", None, "key.pem: key in [tls]: cannot be read: No such file or directory"),
+        ("certificate", "nothing", "cert.pem: certificate in [tls]: expected a certificate in PEM"),
+        ("key", "nothing", "key.pem: key in [tls]: expected a key in PEM"),
+        (
+            "certificate",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "cert.pem: certificate in [tls]: ",
+        ),
+        ("key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "key.pem: key in [tls]: "),
+    ],
+)
+def test_of_the_two_files_of_a_certificate_the_wrong_one_is_named(
+    certificates: Certificates, name: str, content: str | None, told: str
+) -> None:
+    settings = certificates.write()
+    path = Path(getattr(settings, name))
+    if content is None:
+        path.unlink()
+    else:
+        path.write_text(content)
+    with pytest.raises(ConfigurationError) as refused:
+        open_tls(settings)
+    assert str(refused.value).startswith(f"{certificates.folder}/{told}")
+
+
+async def test_a_hangup_without_a_certificate_ends_nothing() -> None:
+    with capture_logs() as lines:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(_obey_hangups, None)
+            signal.raise_signal(signal.SIGHUP)
+            while not lines or lines[-1]["event"] != "hangup_ignored":
+                await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
 
 
 def test_no_certificate_means_no_encryption() -> None:
@@ -272,5 +465,5 @@ def test_a_key_with_a_password_is_refused_and_not_asked_for(certificates: Certif
     settings = certificates.write()
     command = ["openssl", "pkey", "-in", settings.key, "-aes256", "-passout", "pass:x", "-out", settings.key + "2"]
     subprocess.run(command, check=True, capture_output=True)
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError, match=r"key in \[tls\]: it has a passphrase, expected one without$"):
         open_tls(TlsSettings(certificate=settings.certificate, key=settings.key + "2"))

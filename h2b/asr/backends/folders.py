@@ -12,7 +12,7 @@ from h2b.model.errors import EngineError
 def require_package(module: str, extra: str) -> None:
     """Raises EngineError, with what to install, unless the module of an engine is there. Imports nothing."""
     if find_spec(module) is None:
-        raise EngineError(f"the speech engine {module} is not installed, run: pip install h2b[{extra}]")
+        raise EngineError(f"the speech engine {module} is not installed, run: pip install /path/to/clone[{extra}]")
 
 
 def refusal(key: str, folder: Path, lacking: str, expected: str) -> EngineError:

@@ -25,7 +25,7 @@ from h2b.asr.backends.ort_session import open_session
 from h2b.model.errors import EngineError
 
 DIRECTORY_KEY = "asr.whisper_directory"
-INSTALL = f"h2b[multilingual] (or name a Whisper model for CTranslate2 in {DIRECTORY_KEY})"
+INSTALL = f"/path/to/clone[multilingual] (or name a Whisper model for CTranslate2 in {DIRECTORY_KEY})"
 
 _CONVERSION = 1  # raise it when the graphs or the facts change: caches are keyed by it
 _FACTS_FILE = "whisper.json"
