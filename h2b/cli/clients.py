@@ -46,8 +46,11 @@ def _show_secret(client_id: str, secret: str, as_json: bool) -> None:
 @_json
 @configuration_option
 def add_client(client_id: str, tenant: str | None, as_json: bool, configuration_file: Path | None) -> None:
-    secret = _store(configuration_file).add(client_id, client_id if tenant is None else tenant)
+    store = _store(configuration_file)
+    secret = store.add(client_id, client_id if tenant is None else tenant)
     _show_secret(client_id, secret, as_json)
+    # Whose server does not know the client has added it elsewhere: as another user, or without its --config.
+    click.echo(f"added to {store.path}", err=True)
 
 
 @clients.command("list", cls=Verb, example="h2b clients list", help="List the clients.")

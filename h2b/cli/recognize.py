@@ -12,7 +12,7 @@ from rich.table import Table
 from h2b.asr.base import Engine
 from h2b.asr.engines import available_languages, load_engine
 from h2b.audio.files import read_audio
-from h2b.cli.grammar_files import with_files
+from h2b.cli.grammar_files import check_schemes, with_files
 from h2b.cli.main import NO_MATCH, Verb
 from h2b.cli.offline import Account, recognise_recording
 from h2b.cli.terminal import configuration_option, console, fields, shown, table, write_text
@@ -110,6 +110,7 @@ def recognize(
     samples = read_audio(audio, audio_format)
     setting = make_setting(configuration, available_languages(configuration.asr.engine_options()))
     registry, grammars = with_files(setting.registry, grammars)
+    check_schemes(registry, grammars)
     setting = evolve(setting, registry=registry)
     # Refused here, before a model is loaded: that takes a second.
     language = registry.activate_all(grammars, language)[0].language

@@ -12,9 +12,9 @@ from h2b.cli.main import Verb
 from h2b.cli.terminal import configuration_option
 from h2b.config import AsrSettings, MrcpSettings, ServerSettings, parse_address
 from h2b.configfile import load_configuration
+from h2b.loglines import configure_log
 from h2b.server.app import run
 from h2b.server.frontends import front_ends, supervise
-from h2b.server.log import configure_log
 
 Settings = TypeVar("Settings", ServerSettings, MrcpSettings, AsrSettings)
 

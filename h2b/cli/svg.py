@@ -3,6 +3,7 @@
 Owns the text of the file and estimates of how wide words are. Must not know what is drawn.
 """
 
+import re
 from collections.abc import Iterable
 from xml.sax.saxutils import escape, quoteattr
 
@@ -12,6 +13,15 @@ _WIDE = 0.74
 _USUAL = 0.60
 _NARROW = 0.36
 """Widths of characters in font sizes, of a rather wide sans serif: whose font is narrower sees more room."""
+
+
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
+"""What XML 1.0 does not take, and the controls that it advises against (section 2.2)."""
+
+
+def _text(words: str) -> str:
+    """Words as the text of an element."""
+    return escape(_FORBIDDEN.sub("\ufffd", words))
 
 
 def words_width(words: str, size: float) -> float:
@@ -49,7 +59,7 @@ class Drawing:
     def words(self, x: float, y: float, words: str, style: str, size: float, anchor: str = "start") -> None:
         """Words on the line `y`; `anchor` is start, middle or end."""
         attributes = f'x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" text-anchor="{anchor}" {_style(style)}'
-        self._elements.append(f"<text {attributes}>{escape(words)}</text>")
+        self._elements.append(f"<text {attributes}>{_text(words)}</text>")
 
     def paint(self, above: "Drawing") -> None:
         """Paint another drawing over this one."""
@@ -59,13 +69,13 @@ class Drawing:
         """The file; `title` and `description` are for those who do not see it."""
         w, h = f"{self.width:g}", f"{height:.0f}"
         head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img">'
-        about = f"<title>{escape(title)}</title>\n<desc>{escape(description)}</desc>"
+        about = f"<title>{_text(title)}</title>\n<desc>{_text(description)}</desc>"
         paper = f'<rect width="{w}" height="{h}" class="paper"/>'
         body = "\n".join(self._elements)
         return f"{head}\n{about}\n<style>\n{style_sheet.strip()}\n</style>\n{paper}\n{body}\n</svg>\n"
 
     def _add(self, element: str, attributes: str, tip: str = "") -> None:
-        inside = f"><title>{escape(tip)}</title></{element}>" if tip else "/>"
+        inside = f"><title>{_text(tip)}</title></{element}>" if tip else "/>"
         self._elements.append(f"<{element} {attributes}{inside}")
 
 

@@ -6,9 +6,10 @@ brackets too.
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import click
 from rich import box
@@ -44,9 +45,24 @@ def console(stream: IO[str] | None = None) -> Console:
     return Console(file=stream, width=width, markup=False, highlight=False, emoji=False, soft_wrap=False)
 
 
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def visible(text: str) -> str:
+    """Text of others without signs that a terminal would obey: each is shown as a sign that stands for none."""
+    return _CONTROLS.sub("\ufffd", text)
+
+
+class _Rows(Table):
+    """A table whose cells no terminal obeys."""
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        super().add_row(*(visible(cell) if isinstance(cell, str) else cell for cell in cells), **options)
+
+
 def table(*columns: str) -> Table:
     """A table with a line below its head and nothing else drawn."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    made = _Rows(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     for number, column in enumerate(columns):
         # The first one holds what a person copies.
         made.add_column(column, overflow="fold", no_wrap=number == 0)
@@ -55,7 +71,7 @@ def table(*columns: str) -> Table:
 
 def fields() -> Table:
     """Names and values, one pair a line."""
-    made = Table.grid(padding=(0, 2))
+    made = _Rows.grid(padding=(0, 2))
     made.add_column(style="bold", no_wrap=True)
     made.add_column(overflow="fold")
     return made

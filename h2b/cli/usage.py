@@ -9,16 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 import click
 
 from h2b.cli.main import Verb, Verbs
-from h2b.cli.terminal import configuration_option, console, table, write_text
+from h2b.cli.terminal import configuration_option, console, table, visible, write_text
 from h2b.cli.usage_plot import draw_usage
 from h2b.configfile import load_configuration
 from h2b.model.errors import ConfigurationError, H2BError
 from h2b.model.usage import new_record_id
-from h2b.usage.export import FORMATS, STREAMED, write_parquet
+from h2b.usage.export import FORMATS, STREAMED, harmless, write_csv, write_parquet
 from h2b.usage.invoice import Invoice, make_invoice, period_of
 from h2b.usage.sqlite import SqliteStore
 from h2b.usage.store import RECOGNITIONS, TABLES, Period, Row, UsageStore, correction
@@ -48,6 +49,11 @@ from_option = click.option("--from", "start_ms", callback=_moment, metavar="TIME
 to_option = click.option("--to", "end_ms", callback=_moment, metavar="TIME", help="First moment after the last (UTC).")
 tenant_option = click.option("--tenant", metavar="NAME", help="Of this tenant only.")
 local_option = click.option("--local", is_flag=True, help="Read this server's file, though there is a database of all.")
+spreadsheets_option = click.option(
+    "--for-spreadsheets",
+    is_flag=True,
+    help="In CSV, put an apostrophe before text that a spreadsheet would run as a formula.",
+)
 output_option = click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -77,6 +83,7 @@ output_option = click.option(
     help="Which records.",
 )
 @click.option("--format", "written_as", type=click.Choice(FORMATS), default="csv", show_default=True, help="How.")
+@spreadsheets_option
 @output_option
 @local_option
 @configuration_option
@@ -86,6 +93,7 @@ def export(
     tenant: str | None,
     table_name: str,
     written_as: str,
+    for_spreadsheets: bool,
     output: Path | None,
     local: bool,
     configuration_file: Path | None,
@@ -93,12 +101,15 @@ def export(
     if written_as == "parquet" and output is None:
         raise click.UsageError("--format parquet needs --output")
     exported = next(table for table in TABLES if table.name == table_name)
+    period = _period(start_ms, end_ms)
     with _store(configuration_file, local) as store:
-        rows = store.rows(exported, _period(start_ms, end_ms), tenant)
+        rows = store.rows(exported, period, tenant)
         if output is None:
-            STREAMED[written_as](exported, rows, sys.stdout)
+            count = _stream(exported, rows, written_as, sys.stdout, for_spreadsheets)
         else:
-            console(sys.stderr).print(f"{_write(exported, rows, written_as, output)} rows in {output}")
+            count = _write(exported, rows, written_as, output, for_spreadsheets)
+            console(sys.stderr).print(f"{count} rows in {output}")
+    _note_nothing(count, tenant)
 
 
 @usage.command(
@@ -129,9 +140,11 @@ def summary(
     local: bool,
     configuration_file: Path | None,
 ) -> None:
+    period = _period(start_ms, end_ms)
     with _store(configuration_file, local) as store:
-        lines = summarise(store.rows(RECOGNITIONS, _period(start_ms, end_ms), tenant))
+        lines = summarise(store.rows(RECOGNITIONS, period, tenant))
     _print_summary(lines)
+    _note_nothing(len(lines), tenant)
     if plot is not None:
         write_text(plot, draw_usage(lines))
 
@@ -163,6 +176,7 @@ def summary(
     show_default=True,
     help="table for people, csv and json for programs.",
 )
+@spreadsheets_option
 @output_option
 @local_option
 @configuration_option
@@ -171,6 +185,7 @@ def invoice(
     tariff_file: Path,
     tenant: str | None,
     written_as: str,
+    for_spreadsheets: bool,
     output: Path | None,
     local: bool,
     configuration_file: Path | None,
@@ -178,11 +193,16 @@ def invoice(
     tariff, period = load_tariff(tariff_file), period_of(month)
     with _store(configuration_file, local) as store:
         made = make_invoice(month, tariff, lambda: store.rows(RECOGNITIONS, period, tenant))
-    text = {"table": _invoice_table, "csv": _invoice_csv, "json": _invoice_json}[written_as](made)
+    if written_as == "csv":
+        text = _invoice_csv(made, for_spreadsheets)
+    else:
+        text = _invoice_json(made) if written_as == "json" else _invoice_table(made)
     if output is None:
-        click.echo(text, nl=False)
+        # Not by a library that takes signs out of what it writes.
+        sys.stdout.write(text)
     else:
         write_text(output, text)
+    _note_nothing(len(made.lines), tenant)
 
 
 @usage.command(
@@ -206,7 +226,7 @@ def correct(record_id: str, billed_ms: int, local: bool, configuration_file: Pat
         record_id = str(uuid.UUID(record_id))
     except ValueError as error:
         raise click.UsageError(f"got '{record_id}', expected a record_id of h2b usage export") from error
-    with _store(configuration_file, local) as store:
+    with _store(configuration_file, local, read_only=False) as store:
         found = store.find(record_id)
         original = next((row for row in found if row["record_id"] == record_id and not row["corrects"]), None)
         if original is None:
@@ -220,7 +240,7 @@ def correct(record_id: str, billed_ms: int, local: bool, configuration_file: Pat
 
 
 @contextmanager
-def _store(configuration_file: Path | None, local: bool) -> Iterator[UsageStore]:
+def _store(configuration_file: Path | None, local: bool, *, read_only: bool = True) -> Iterator[UsageStore]:
     """The database of all servers where there is one, else the file of this one."""
     settings = load_configuration(configuration_file).usage
     if settings.postgres and not local:
@@ -228,7 +248,7 @@ def _store(configuration_file: Path | None, local: bool) -> Iterator[UsageStore]
     elif settings.file is None:
         raise ConfigurationError("path in [usage] is ':none:': no records are kept")
     else:
-        store = SqliteStore(settings.file, create=False)
+        store = SqliteStore(settings.file, create=False, read_only=read_only)
     try:
         yield store
     finally:
@@ -239,15 +259,30 @@ def _postgres(url: str) -> UsageStore:
     try:
         from h2b.usage.postgres import PostgresStore
     except ModuleNotFoundError as error:
-        raise H2BError("postgres in [usage] needs the package psycopg, run: pip install h2b[postgres]") from error
+        lacking = "postgres in [usage] needs the package psycopg"
+        raise H2BError(f"{lacking}, run: pip install /path/to/clone[postgres]") from error
     return PostgresStore(url)
 
 
 def _period(start_ms: int | None, end_ms: int | None) -> Period:
+    if start_ms is not None and end_ms is not None and start_ms > end_ms:
+        raise click.UsageError("--from is later than --to")
     return Period(0 if start_ms is None else start_ms, FOREVER_MS if end_ms is None else end_ms)
 
 
-def _write(exported: UsageTable, rows: Iterator[Row], written_as: str, output: Path) -> int:
+def _note_nothing(count: int, tenant: str | None) -> None:
+    """Tell that there is nothing of a tenant: its name may be wrong, and a file of no rows does not say so."""
+    if tenant is not None and not count:
+        click.echo(f"note: there are no records of tenant '{visible(tenant)}' in this time", err=True)
+
+
+def _stream(exported: UsageTable, rows: Iterator[Row], written_as: str, stream: IO[str], for_spreadsheets: bool) -> int:
+    if written_as == "csv":
+        return write_csv(exported, rows, stream, for_spreadsheets=for_spreadsheets)
+    return STREAMED[written_as](exported, rows, stream)
+
+
+def _write(exported: UsageTable, rows: Iterator[Row], written_as: str, output: Path, for_spreadsheets: bool) -> int:
     """Write a file whole or not at all: who collects files must not find half of one."""
     part = output.with_name(f"{output.name}.part")
     try:
@@ -255,7 +290,7 @@ def _write(exported: UsageTable, rows: Iterator[Row], written_as: str, output: P
             count = write_parquet(exported, rows, part)
         else:
             with part.open("w", encoding="utf-8", newline="") as stream:
-                count = STREAMED[written_as](exported, rows, stream)
+                count = _stream(exported, rows, written_as, stream, for_spreadsheets)
         part.replace(output)
     except OSError as error:
         raise H2BError(f"{output}: cannot be written ({error.strerror})") from error
@@ -305,14 +340,15 @@ def _invoice_table(made: Invoice) -> str:
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 
-def _invoice_csv(made: Invoice) -> str:
+def _invoice_csv(made: Invoice, for_spreadsheets: bool) -> str:
     document = made.as_json()
     stream = io.StringIO()
     every = ("month", "tariff", "currency")
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([*every, "tenant", "custom_id", "recognitions", "billed_ms", "units", "amount"])
     for line in document["lines"]:
-        writer.writerow([*(document[name] for name in every), *line.values()])
+        cells = [*(document[name] for name in every), *line.values()]
+        writer.writerow([harmless(cell) for cell in cells] if for_spreadsheets else cells)
     return stream.getvalue()
 
 

@@ -48,11 +48,12 @@ def draw_usage(lines: Sequence[SummaryLine]) -> str:
         drawing.words(LEFT, TOP, "no recognitions", "quiet", 14)
         return drawing.finish(TOP + 30, STYLE, "Usage", "no recognitions")
     days = _days(min(minutes), max(minutes))
-    step = _step(max(sum(parts.values()) for parts in minutes.values()))
+    step = _step(max(sum(minutes.get(day, {}).values()) for day in days))
     _grid(drawing, step)
     _legend(drawing, tenants)
     _bars(drawing, days, minutes, tenants, step)
-    total = sum(sum(parts.values()) for parts in minutes.values())
+    # Of the days that are drawn: the title and the bars tell the same.
+    total = sum(sum(minutes.get(day, {}).values()) for day in days)
     told = f"{total:.1f} minutes from {days[0]} to {days[-1]}"
     drawing.words(RIGHT, 40, told, "quiet", 14, "end")
     return drawing.finish(BOTTOM + 40, STYLE, "Usage", told)

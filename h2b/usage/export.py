@@ -13,21 +13,34 @@ from pathlib import Path
 from typing import IO, Any
 
 from h2b.model.errors import H2BError
-from h2b.usage.store import Column, Row, Table
+from h2b.usage.store import Cell, Column, Row, Table
 
 GROUP_ROWS = 10_000
 """Rows of one row group of a Parquet file."""
 
 
-def write_csv(table: Table, rows: Iterable[Row], stream: IO[str]) -> int:
-    """A head with the columns' names, then a line for each row; an empty field stands for null. Tells how many rows."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""With these, text begins that a spreadsheet takes for a formula."""
+
+
+def write_csv(table: Table, rows: Iterable[Row], stream: IO[str], *, for_spreadsheets: bool = False) -> int:
+    """A head with the columns' names, then a line for each row; an empty field stands for null. Tells how many rows.
+
+    Args:
+        for_spreadsheets: see `harmless`. Otherwise text is what the client sent: who compares it needs it exact.
+    """
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(table.names)
     count = 0
     for row in rows:
-        writer.writerow(row.values)
+        writer.writerow([harmless(cell) for cell in row.values] if for_spreadsheets else row.values)
         count += 1
     return count
+
+
+def harmless(cell: Cell) -> Cell:
+    """A cell that no spreadsheet runs: text of a client that looks like a formula gets an apostrophe before it."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 
 def write_jsonl(table: Table, rows: Iterable[Row], stream: IO[str]) -> int:
@@ -77,7 +90,7 @@ def _arrow(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        raise H2BError("parquet needs the package pyarrow, run: pip install h2b[parquet]") from error
+        raise H2BError("parquet needs the package pyarrow, run: pip install /path/to/clone[parquet]") from error
 
 
 def _arrow_type(arrow: Any, column: Column) -> Any:

@@ -4,13 +4,14 @@ Owns what a line sums. Must not know stores or how an invoice is shown. Integers
 tariff decides: the same month gives the same invoice, until rows come late or are corrected.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from attrs import define, field, frozen
 
-from h2b.model.errors import H2BError
+from h2b.model.errors import H2BError, shorten
 from h2b.usage.store import Period, Row
 from h2b.usage.summary import whole
 from h2b.usage.tariff import Tariff
@@ -120,9 +121,12 @@ def make_invoice(month: str, tariff: Tariff, rows: Callable[[], Iterable[Row]]) 
 
 def period_of(month: str) -> Period:
     """A month of UTC, `2026-11`. Raises H2BError."""
+    written = re.fullmatch(r"([0-9]{4})-([0-9]{2})", month)
     try:
-        first = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
+        if written is None:
+            raise ValueError(month)
+        first = datetime(int(written[1]), int(written[2]), 1, tzinfo=UTC)
+        following = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
     except ValueError as error:
-        raise H2BError(f"month: got '{month}', expected one such as 2026-11") from error
-    following = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
+        raise H2BError(f"month: got {shorten(month)}, expected one such as 2026-11") from error
     return Period(round(first.timestamp() * 1000), round(following.timestamp() * 1000))

@@ -39,14 +39,20 @@ _FAULTS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, 
 class SqliteStore:
     """An open file of usage records. For one thread, the one that opened it."""
 
-    def __init__(self, path: Path, *, create: bool = True) -> None:
+    def __init__(self, path: Path, *, create: bool = True, read_only: bool = False) -> None:
         """Open a file, and bring its tables to the version of this program.
 
+        Args:
+            read_only: change nothing, so that a file one may only read will do; but for tables of an older program,
+                which are brought up to date all the same.
+
         Raises:
-            StoreUnavailable: it cannot be opened, or, without `create`, is not there.
+            StoreUnavailable: it cannot be opened, or, without `create`, is not there or has no tables.
             H2BError: a newer program has made its tables.
         """
         self.path = path
+        if read_only and self._open_to_read():
+            return
         with _told(path):
             if create:
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -107,6 +113,17 @@ class SqliteStore:
             found = self._connection.execute(query, (shipped, limit)).fetchall()
         return [Row(table, values[1:]) for values in found], found[-1][0] if found else shipped
 
+    def count_unshipped(self) -> int:
+        """How many rows are still to be copied."""
+        with _told(self.path):
+            counted = [
+                self._connection.execute(
+                    f"SELECT count(*) FROM {table.name} WHERE sequence > ?", (self._shipped(table),)
+                )
+                for table in TABLES
+            ]
+            return sum(found.fetchone()[0] for found in counted)
+
     def mark_shipped(self, table: Table, up_to: int) -> None:
         """Remember how far the table was copied."""
         with self._writing():
@@ -135,6 +152,21 @@ class SqliteStore:
         return int(found[0]) if found else 0
 
     # The file
+
+    def _open_to_read(self) -> bool:
+        """Whether the file is open for reading; False where its tables are those of an older program."""
+        with _told(self.path):
+            if not self.path.is_file():
+                raise StoreUnavailable(f"{self.path}: no usage records there")
+        with _told(self.path):
+            self._connection = connect_to_read(self.path)
+            version = self._version()
+        if version and not missing("sqlite", version, str(self.path)):
+            return True
+        self._connection.close()
+        if not version:
+            raise StoreUnavailable(f"{self.path}: no usage records there")
+        return False
 
     def _write_ahead(self) -> None:
         """Turn the write-ahead log on: the one statement with which SQLite does not wait for others by itself.
@@ -177,6 +209,22 @@ class SqliteStore:
             finally:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing. Raises sqlite3.Error."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(uri, timeout=BUSY_S, uri=True, isolation_level=None)
+    try:
+        connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.OperationalError:
+        connection.close()
+        if path.with_name(f"{path.name}-wal").exists():
+            raise
+        # A reader wants a file of shared memory beside a database in WAL mode, and may not make one here. Without a log
+        # nobody is writing.
+        connection = sqlite3.connect(f"{uri}&immutable=1", timeout=BUSY_S, uri=True, isolation_level=None)
+    return connection
 
 
 def _slices(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:

@@ -99,6 +99,7 @@ class UsageWriter:
     def _next_group(self) -> list[_Waiting]:
         """All that wait; nothing when that is the end."""
         with self._changed:
+            self._writing = 0
             while not self._queue and self._give_up_at is None:
                 self._changed.wait()
             self._writing = min(len(self._queue), GROUP_ROWS)

@@ -197,3 +197,16 @@ def test_the_shipped_recording_is_understood_by_the_real_engine():
     result = run("recognize", str(DEMO), "-g", DIGITS, "--json")
     assert result.exit_code == 0
     assert json.loads(result.output.splitlines()[-1])["body"]["nlu"]["value"] == "4712"
+
+
+@pytest.mark.parametrize(
+    ("grammar", "hint"),
+    [
+        ("digits", " (nearest: 'builtin:speech/spelling/digits')"),
+        ("speech/boolean", " (nearest: 'builtin:speech/boolean')"),
+        ("menu.xml", ", expected one of h2b grammars list, or a file"),
+    ],
+)
+def test_a_grammar_without_its_scheme_is_told_with_the_nearest(engine, answer, grammar, hint):
+    result = run("recognize", answer, "-g", grammar)
+    assert (result.exit_code, result.output) == (2, f"h2b: unknown grammar '{grammar}'{hint}\n")

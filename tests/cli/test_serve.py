@@ -109,8 +109,8 @@ def test_others_are_not_let_near_without_clients(tmp_path):
     result = run("serve", "--config", str(path), "--websocket", "0.0.0.0:0")
     assert result.exit_code == 1
     assert result.output == (
-        "h2b: websocket in [server]: anybody could use 0.0.0.0:0, for there are no clients: add one with "
-        "h2b clients add, or name an issuer in [access], or listen on 127.0.0.1, or say --insecure\n"
+        f"h2b: websocket in [server]: anybody could use 0.0.0.0:0, for there are no clients in {tmp_path}/access.db: "
+        "add one with h2b clients add, or name an issuer in [access], or listen on 127.0.0.1, or say --insecure\n"
     )
 
 

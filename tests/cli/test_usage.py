@@ -60,7 +60,61 @@ def test_all_rows_go_to_standard_output_in_order_of_time(config: str) -> None:
 )
 def test_rows_are_chosen_by_time_tenant_and_table(config: str, options: list[str], billed: list[str]) -> None:
     result = run("usage", "export", "--config", config, *options)
-    assert [row["billed_ms"] for row in read(result.output)] == billed
+    assert [row["billed_ms"] for row in read(result.stdout)] == billed
+
+
+def test_a_tenant_without_records_is_noted_for_its_name_may_be_wrong(config: str, tmp_path: Path) -> None:
+    tariff = ["--month", "2026-11", "--tariff", str(tmp_path / "tariff.toml")]
+    for verb in (["export"], ["summary"], ["invoice", *tariff]):
+        result = run("usage", *verb, "--config", config, "--tenant", "nrth")
+        assert result.exit_code == 0
+        assert result.stderr == "note: there are no records of tenant 'nrth' in this time\n"
+
+
+def test_a_time_that_ends_before_it_begins_is_refused(config: str) -> None:
+    for verb in ("export", "summary"):
+        result = run("usage", verb, "--config", config, "--from", "2026-12-01", "--to", "2026-11-01")
+        told = f"h2b usage {verb}: --from is later than --to; see h2b usage {verb} --help\n"
+        assert (result.exit_code, result.output) == (2, told)
+
+
+@pytest.mark.parametrize("month", ["9999-12", "2026-9", "2026-13", "2026-11-01", "0000-01"])
+def test_a_month_that_is_none_is_refused(config: str, tmp_path: Path, month: str) -> None:
+    tariff = ["--tariff", str(tmp_path / "tariff.toml")]
+    result = run("usage", "invoice", "--config", config, "--month", month, *tariff)
+    assert (result.exit_code, result.output) == (1, f"h2b: month: got '{month}', expected one such as 2026-11\n")
+
+
+HOSTILE = '=HYPERLINK("http://evil.example","total")\x1b[2Jx\x9b'
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> str:
+    """A record whose client chose its reference to harm whoever reads it."""
+    store = SqliteStore(tmp_path / "usage.db")
+    store.add([a_row(billed_ms=2500, custom_id=HOSTILE)])
+    store.close()
+    (tmp_path / "tariff.toml").write_text(TARIFF)
+    (tmp_path / "h2b.toml").write_text('[usage]\npath = "usage.db"\n')
+    return str(tmp_path / "h2b.toml")
+
+
+def test_what_a_client_wrote_is_exact_in_csv_and_harmless_for_spreadsheets(hostile: str, tmp_path: Path) -> None:
+    tariff = ["--month", "2026-11", "--tariff", str(tmp_path / "tariff.toml"), "--format", "csv"]
+    for verb in (["export"], ["invoice", *tariff]):
+        command = ["usage", *verb, "--config", hostile]
+        assert [row["custom_id"] for row in read(run(*command).stdout)] == [HOSTILE]
+        assert [row["custom_id"] for row in read(run(*command, "--for-spreadsheets").stdout)] == [f"'{HOSTILE}"]
+
+
+def test_what_a_client_wrote_is_obeyed_by_no_terminal_and_no_picture(hostile: str, tmp_path: Path) -> None:
+    tariff = ["--month", "2026-11", "--tariff", str(tmp_path / "tariff.toml")]
+    for verb in (["summary"], ["invoice", *tariff]):
+        shown = run("usage", *verb, "--config", hostile).output
+        assert not [sign for sign in shown if not (sign.isprintable() or sign == "\n")]
+        assert "HYPERLINK" in shown
+    lines = [SummaryLine(f"a{HOSTILE}\x00", "", date(2026, 11, 1), 1, 60_000, 60_000)]
+    ElementTree.fromstring(draw_usage(lines))
 
 
 def test_files_are_written_whole_in_every_format(config: str, tmp_path: Path) -> None:
@@ -103,6 +157,34 @@ def test_a_summary_is_drawn(config: str, tmp_path: Path) -> None:
     ElementTree.fromstring(drawn)
     assert "1.1 minutes from 2026-11-01 to 2026-12-02" in drawn
     assert "2026-11-02 north: 1.0 min" in drawn
+
+
+def test_the_picture_of_many_days_sums_those_it_shows() -> None:
+    first = date(2026, 1, 1).toordinal()
+    lines = [SummaryLine("north", "", date.fromordinal(first + day), 1, 60_000, 60_000) for day in range(200)]
+    drawn = draw_usage(lines)
+    assert f"{MAXIMUM_BARS}.0 minutes from {date.fromordinal(first + 80)} to {date.fromordinal(first + 199)}" in drawn
+
+
+def test_records_are_read_from_a_file_one_may_only_read(config: str, tmp_path: Path) -> None:
+    path = tmp_path / "usage.db"
+    before = path.read_bytes()
+    path.chmod(0o400)
+    tmp_path.chmod(0o500)
+    try:
+        result = run("usage", "export", "--config", config)
+    finally:
+        tmp_path.chmod(0o700)
+    assert len(read(result.stdout)) == 3
+    assert path.read_bytes() == before
+
+
+def test_an_empty_file_is_no_place_of_records_and_stays_empty(config: str, tmp_path: Path) -> None:
+    path = tmp_path / "usage.db"
+    path.write_bytes(b"")
+    result = run("usage", "summary", "--config", config)
+    assert (result.exit_code, result.output) == (1, f"h2b: {path}: no usage records there\n")
+    assert path.read_bytes() == b""
 
 
 def test_an_invoice_for_people(config: str, tmp_path: Path) -> None:

@@ -35,7 +35,11 @@ DEPLOY = ROOT / "deploy"
 def metric_names() -> set[str]:
     """Every name a query can use."""
     pool = PoolStatistics(workers=0, alive=0, free=0, waiting=0, deaths=0, unanswered=0, decode_s=0.0, audio_s=0.0)
-    text = Metrics(Gauges(pool=lambda: pool, usage_spool=lambda: 0, calls=CallStatistics)).text().decode()
+    text = (
+        Metrics(Gauges(pool=lambda: pool, usage_spool=lambda: 0, usage_copying=lambda: (0, 0.0), calls=CallStatistics))
+        .text()
+        .decode()
+    )
     names = set()
     for family in text_string_to_metric_families(text):
         endings = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(family.type, ("",))

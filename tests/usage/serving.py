@@ -8,9 +8,9 @@ import trio
 
 from h2b.asr.scripted import ALL_LANGUAGES, open_scripted
 from h2b.config import Configuration, LogSettings, ServerSettings, UsageSettings
+from h2b.loglines import configure_log
 from h2b.server import usage
 from h2b.server.app import make_setting, serve
-from h2b.server.log import configure_log
 from h2b.usage.shipper import ship
 
 

@@ -58,5 +58,6 @@ def test_parquet_without_its_package_says_what_to_install(tmp_path: Path, monkey
         raise ModuleNotFoundError(name)
 
     monkeypatch.setattr("importlib.import_module", missing)
-    with pytest.raises(H2BError, match=r"^parquet needs the package pyarrow, run: pip install h2b\[parquet\]$"):
+    told = r"^parquet needs the package pyarrow, run: pip install /path/to/clone\[parquet\]$"
+    with pytest.raises(H2BError, match=told):
         write_parquet(RECOGNITIONS, ROWS, tmp_path / "a.parquet")

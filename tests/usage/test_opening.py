@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 import trio
 from structlog.testing import capture_logs
 
-from h2b.config import UsageSettings
+from h2b.config import LogSettings, UsageSettings
+from h2b.loglines import configure_log
 from h2b.model.errors import ConfigurationError
 from h2b.server import usage
 from h2b.server.app import serve
 from h2b.server.log import log_record
-from h2b.server.usage import DAY_MS, open_usage, waiting_records
+from h2b.server.usage import DAY_MS, open_usage, uncopied_records, waiting_records
 from h2b.usage.sqlite import SqliteStore
 from h2b.usage.store import RECOGNITIONS, SESSIONS, Row, Table, row_of
 from tests.usage.made import ALWAYS, a_recognition, a_session
@@ -68,6 +70,29 @@ async def test_the_log_tells_every_record_without_what_was_said(path: Path) -> N
     assert rows(path)[0]["transcript"] == "secret words"
 
 
+async def test_a_record_is_kept_though_the_log_cannot_be_written(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        with open("/dev/full", "w") as full:
+            monkeypatch.setattr("sys.stderr", full)
+            configure_log(LogSettings())
+            async with open_usage(UsageSettings(path=str(path))) as write:
+                assert write(a_recognition()) is not None
+    finally:
+        structlog.reset_defaults()
+    assert len(rows(path)) == 1
+
+
+async def test_a_record_is_kept_before_it_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(record: object) -> None:
+        raise RuntimeError("nobody expected this")
+
+    monkeypatch.setattr(usage, "log_record", fail)
+    async with open_usage(UsageSettings(path=str(path))) as write:
+        with pytest.raises(RuntimeError):
+            write(a_recognition())
+    assert len(rows(path)) == 1
+
+
 async def test_records_may_be_kept_in_the_log_only(state_folder: Path) -> None:
     with capture_logs() as logs:
         async with open_usage(UsageSettings(path=":none:")) as write:
@@ -95,7 +120,8 @@ async def test_a_database_without_its_package_stops_the_server_before_it_serves(
     with pytest.raises(ConfigurationError) as refused:
         async with open_usage(UsageSettings(path=str(path), postgres="postgresql:///usage")):
             raise AssertionError
-    assert str(refused.value) == ("postgres in [usage]: needs the package psycopg, run: pip install h2b[postgres]")
+    told = "postgres in [usage]: needs the package psycopg, run: pip install /path/to/clone[postgres]"
+    assert str(refused.value) == told
 
 
 async def test_a_url_that_is_none_is_refused_and_not_shown(path: Path) -> None:
@@ -159,7 +185,12 @@ async def test_records_reach_the_database_and_an_outage_is_made_good(
                     assert safe is not None
                     await safe.wait()
                 await out.wait()
+                behind, late_s = uncopied_records(write) or (0, 0.0)
+                assert behind >= 1
+                assert late_s > 0
                 await trio.to_thread.run_sync(postgres.start)
+                while uncopied_records(write) != (0, 0.0):
+                    await trio.sleep(0.01)
                 for record in records[10:]:
                     write(record)
     finally:

@@ -1,5 +1,6 @@
 """Pages of records, read from each database while others write."""
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -176,3 +177,24 @@ async def test_the_database_of_all_servers_is_read_where_there_is_one(tmp_path: 
             reader.close()
     async with open_usage(UsageSettings(path=":none:")) as write:
         assert reader_of(write) is None
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_the_sql_of_the_page_sums_the_month(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "read-usage.md").read_text("utf-8")
+    of_postgres, of_sqlite = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    # The last millisecond before the month, its first and last one, and the first one after it.
+    moments = (1_793_491_199_999, 1_793_491_200_000, 1_796_083_199_999, 1_796_083_200_000)
+    rows = [a_row(started_ms=moment, billed_ms=10**number) for number, moment in enumerate(moments)]
+    if database == "sqlite":
+        SqliteStore(tmp_path / "usage.db").add(rows)
+        with sqlite3.connect(tmp_path / "usage.db") as connection:
+            found = connection.execute(of_sqlite).fetchall()
+    else:
+        from h2b.usage.postgres import PostgresStore
+
+        store = PostgresStore(request.getfixturevalue("postgres").new_database())
+        store.add(rows)
+        found = store._connection.execute(of_postgres.encode()).fetchall()
+        store.close()
+    assert [(*names, int(count), int(billed)) for *names, count, billed in found] == [("north", "acme", 2, 110)]

@@ -284,6 +284,16 @@ def test_a_script_is_cut_where_statements_end() -> None:
     ]
 
 
+def test_what_is_still_to_be_copied_is_counted(path: Path) -> None:
+    store = SqliteStore(path)
+    store.add([a_row(), a_row(), row_of(a_session())])
+    assert store.count_unshipped() == 3
+    _, last = store.unshipped(RECOGNITIONS, 1)
+    store.mark_shipped(RECOGNITIONS, last)
+    assert store.count_unshipped() == 2
+    store.close()
+
+
 def test_only_what_is_old_is_forgotten_and_only_what_was_copied(path: Path) -> None:
     store = SqliteStore(path)
     old, copied, new = a_row(started_ms=1000), a_row(started_ms=2000), a_row(started_ms=NOON_MS)
@@ -338,4 +348,15 @@ def test_a_statement_has_a_time_limit(postgres: Any) -> None:
     store = PostgresStore(postgres.new_database())
     assert store._connection.execute("SHOW statement_timeout").fetchone() == (f"{STATEMENT_S}s",)
     assert store._connection.execute("SHOW lock_timeout").fetchone() == (f"{STATEMENT_S}s",)
+    store.close()
+
+
+def test_a_file_of_an_older_program_is_brought_up_to_date_by_whoever_reads_it_first(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        first = schema.migrations("sqlite")[0]
+        database.executescript(first.script)
+        database.execute(f"PRAGMA user_version = {first.number}")
+    store = SqliteStore(path, create=False, read_only=True)
+    assert list(store.rows(RECOGNITIONS, ALWAYS)) == []
+    assert store._version() == len(schema.migrations("sqlite"))
     store.close()

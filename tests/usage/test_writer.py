@@ -107,6 +107,23 @@ def test_all_that_wait_are_written_together(store: FakeStore) -> None:
     assert [len(group) for group in store.groups] == [1, 200]
 
 
+def test_nothing_waits_any_more_once_all_is_written(store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    idle = threading.Event()
+    writing = UsageWriter(store.open)
+    wait = writing._changed.wait
+
+    def tell_and_wait(timeout: float | None = None) -> bool:
+        if store.taken:
+            idle.set()
+        return wait(timeout)
+
+    monkeypatch.setattr(writing._changed, "wait", tell_and_wait)
+    writing.write(a_row(), lambda: None)
+    assert idle.wait(LIMIT_S)
+    assert writing.waiting == 0
+    writing.close(LIMIT_S)
+
+
 def test_a_store_that_is_away_loses_nothing_and_says_so(store: FakeStore) -> None:
     store.failures = [StoreUnavailable("locked"), StoreUnavailable("locked"), StoreUnavailable("full")]
     rows = [a_row() for _ in range(10)]
