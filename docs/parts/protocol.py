@@ -22,7 +22,7 @@ from h2b.model.names import EventName
 from h2b.model.results import Hypothesis
 from h2b.protocol.recognition import REASONS
 from h2b.protocol.session import State
-from h2b.wire.vocabulary import JSON
+from h2b.wire.vocabulary import JSON, MRCP_CAUSES
 from parts.conversation import DIGITS, SPOKEN, Conversation
 from parts.markdown import block, code, table
 
@@ -160,7 +160,7 @@ def causes(_: str) -> str:
     for cause in CompletionCause:
         event, body, when = CAUSES[cause]
         reason = code(REASONS[cause]) if cause in REASONS else "says what and why"
-        rows.append((code(JSON.causes[cause]), f"{cause.value:03}", event, when, reason, body))
+        rows.append((code(JSON.causes[cause]), MRCP_CAUSES[cause][:3], event, when, reason, body))
     return table(("cause", "MRCP", "event", "arises when", "reason", "body"), rows)
 
 

@@ -340,6 +340,10 @@ class DecodingEngine:
         loaded = self._loaded.get(loader)
         if loaded is None:
             model = loader()
+            unknown = [code for code, other in self._loaders.items() if other is loader and code not in model.languages]
+            if unknown:
+                known = ", ".join(model.languages)
+                raise EngineError(f"the speech model {model.name} does not know {', '.join(unknown)}, only {known}")
             silent = np.array([not piece for piece in model.pieces])
             loaded = self._loaded[loader] = _Loaded(model, Vocabulary(model.pieces), silent, OrderedDict())
         return loaded

@@ -10,7 +10,8 @@ Theory of operation
  2. An utterance gathers its audio here. Its `decode` waits in one bounded queue, first come first served; the audio
     goes to the shared memory of the process that takes it, so a dead process takes no waiting audio with it.
  3. A free process that has met the request before is preferred: what it compiled is still there.
- 4. A `listen` lets a free process compile ahead, as long as that leaves one for those who wait to be recognised.
+ 4. A `listen` lets a free process compile ahead, as long as that leaves one for those who wait to be recognised. Where
+    there is only one, it compiles when nobody waits.
  5. Where servers share their processes, one that is at work for another server is not free. Such a process never keeps
     an utterance waiting: it hands it back, and the utterance is again the first in the queue.
  6. Every decode is answered once: by the process, by its death, by its deadline, or by the queue when it is full or the

@@ -114,6 +114,7 @@ class Ear:
             expected=expected,
             found=value_of(verdict),
             confidence=verdict.confidence,
+            audio_s=len(samples) / SAMPLE_RATE,
             cpu_s=seconds,
             spare_s=spare_s,
         )
@@ -267,7 +268,7 @@ def _open_ear(languages: Sequence[str], configuration_file: Path | None, *, sess
 
 def _questions(rows: Sequence[Row], ear: Ear, every: int, asked: dict[str, bool]) -> list[Question]:
     if asked["carriers"]:
-        return list(wrapped_answers(rows))
+        return list(wrapped_answers(rows))[::every]
     if asked["out_of_grammar"]:
         return list(no_answers(rows[::every], ear))
     return list(answers([row for row in rows if row.kind in GRAMMAR_OF_KIND][::every]))

@@ -102,13 +102,11 @@ def _right(group: Told) -> str:
 
 def draw_comparison(language: str, groups: Sequence[Told]) -> str:
     """The share of right values by processor time; up and left is better. Empty where nothing has values."""
-    points = [
-        (group["contestant"], group["cpu_s"], 100 * group["right"] / group["recordings"])
-        for group in groups
-        if group["kind"] == ALL
-    ]
-    if not points:
+    whole = [group for group in groups if group["kind"] == ALL]
+    if not whole:
         return ""
+    most = max(group["recordings"] for group in whole)
+    points = [(_named(group, most), group["cpu_s"], 100 * group["right"] / group["recordings"]) for group in whole]
     axes = Axes(Drawing(WIDTH), end_of(max(cpu_s for _, cpu_s, _ in points)), 100.0)
     axes.rule(f"Right values by cost, {language}", "CPU seconds a recording", "percent of values that are right")
     for number, (name, cpu_s, share) in enumerate(points):
@@ -119,6 +117,12 @@ def draw_comparison(language: str, groups: Sequence[Told]) -> str:
         axes.drawing.words(label.x, y, label.words, "", WORDS, label.anchor)
     told = "; ".join(f"{name} {share:.1f}% in {cpu_s:.3f} s" for name, cpu_s, share in points)
     return axes.drawing.finish(HEIGHT, STYLE, f"Right values by cost, {language}", told)
+
+
+def _named(group: Told, most: int) -> str:
+    """A contestant, and how much of the whole it was asked where that is not all."""
+    count = group["recordings"]
+    return str(group["contestant"]) if count == most else f"{group['contestant']} ({count} of {most})"
 
 
 def _labels(axes: Axes, points: Sequence[tuple[str, float, float]]) -> list[tuple[Label, float]]:

@@ -186,8 +186,12 @@ def idle(
         async with opened as server, open_streams(wire, server, chunk, calling.recordings[0]) as streams:
             tells = bool(server.pid) and wire == MRCP and calling.configuration_file is None
 
+            # Once: what a large trial has freed is still there when the next one begins.
+            empty = server.usage().get("server")
+
             async def attempt(number: int) -> bool:
                 trial = await run_trial(plan, streams, server, number, log if tells else None)
+                trial.before |= {"empty": empty} if empty is not None else {}
                 trials.append(trial.as_json())
                 return bool(trials[-1]["passed"])
 
@@ -212,7 +216,6 @@ def idle(
 async def run_trial(plan: Plan, streams: Streams, server: Server, calls: int, log: PacketLog | None) -> Trial:
     """So many calls at once; `log` is where the server says what it heard."""
     trial = Trial(calls, plan)
-    empty = server.usage().get("server")
     lines: list[Stream] = []
     with counted(f"{calls} calls", round(plan.seconds)) as step:
         async with trio.open_nursery() as nursery:
@@ -227,7 +230,6 @@ async def run_trial(plan: Plan, streams: Streams, server: Server, calls: int, lo
                 _end(trial, server)
                 under_way.cancel_scope.cancel()
             nursery.cancel_scope.cancel()
-    trial.before |= {"empty": empty} if empty is not None else {}
     if log is not None:
         try:
             # The call that asks is over too, and got nothing.

@@ -66,7 +66,7 @@ def read_manifest(manifest: Path) -> list[Row]:
     """The recordings of a manifest, in its order.
 
     Raises:
-        H2BError: the file cannot be read, or a line is not what it should be.
+        H2BError: the file cannot be read, a line is not what it should be, or two have the same id.
     """
     try:
         head, *lines = manifest.read_text(encoding="utf-8").splitlines() or [""]
@@ -74,12 +74,16 @@ def read_manifest(manifest: Path) -> list[Row]:
         raise H2BError(f"{manifest}: cannot be read ({error})") from error
     if tuple(head.split("\t")) != COLUMNS:
         raise H2BError(f"{manifest}, line 1: expected the columns {', '.join(COLUMNS)}, separated by tabs")
-    rows = []
+    rows: list[Row] = []
+    seen: dict[str, int] = {}
     for number, line in enumerate(lines, start=2):
         cells = line.split("\t")
         if len(cells) != len(COLUMNS):
             raise H2BError(f"{manifest}, line {number}: {len(cells)} columns, expected {len(COLUMNS)}")
         name, file, code, kind, source, transcript = cells
+        if name in seen:
+            raise H2BError(f"{manifest}, line {number}: the id '{name}' is that of line {seen[name]} already")
+        seen[name] = number
         rows.append(Row(name, manifest.parent / file, code, kind, source, transcript))
     return rows
 

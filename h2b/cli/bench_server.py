@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeAlias
+from urllib.parse import urlsplit
 
 import click
 import trio
@@ -32,6 +33,7 @@ maximum_connections = 5000
 [limits]
 connections_per_address = 5000
 sessions_per_tenant = 5000
+calls_per_address = 2500
 [mrcp]
 maximum_calls = 2500
 rtp_ports = "20000-29999"
@@ -134,9 +136,11 @@ async def open_server(
         hear: is told what one of its own logs, from level info on.
 
     Raises:
+        click.UsageError: the URL is none of such a server.
         H2BError: the server of our own did not come up; says its last words.
     """
     if url is not None:
+        _check_url(url, mrcp)
         yield Server(url, told=url)
         return
     with tempfile.TemporaryDirectory(prefix="h2b-bench-") as folder:
@@ -172,6 +176,18 @@ async def open_server(
                 with trio.CancelScope(shield=True):
                     await process.wait()
                 nursery.cancel_scope.cancel()
+
+
+def _check_url(url: str, mrcp: bool) -> None:
+    """Raises click.UsageError."""
+    schemes, example = (("sip", "sips"), "sip:127.0.0.1:8060") if mrcp else (("ws", "wss"), "ws://127.0.0.1:8080/bots")
+    try:
+        parts = urlsplit(url)
+        right = parts.scheme in schemes and (mrcp or (bool(parts.hostname) and parts.port != 0))
+    except ValueError:
+        right = False
+    if not right:
+        raise click.UsageError(f"--url: got '{url}', expected one such as {example}")
 
 
 def _own_configuration(folder: Path, languages: Sequence[str], level: str) -> Path:

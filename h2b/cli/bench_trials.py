@@ -36,6 +36,8 @@ class Trial:
     found: str | None
     """None where the grammar is not satisfied, whatever the confidence."""
     confidence: float
+    audio_s: float
+    """How long the recording is."""
     cpu_s: float
     spare_s: float | None = None
     """How long the result was there before the timer of its silence fired, with a core to itself; below zero, how long
@@ -126,6 +128,7 @@ def _group(key: tuple[str, ...], trials: Sequence[Trial], threshold: float) -> d
         **_counts(trials, threshold),
         "wer": _rounded(words.rate),
         "cer": _rounded(characters.rate),
+        "audio_s": _rounded(sum(trial.audio_s for trial in trials) / len(trials)),
         "cpu_s": _rounded(sum(trial.cpu_s for trial in trials) / len(trials)),
     }
 

@@ -99,6 +99,7 @@ def _groups(groups: Sequence[Mapping[str, Any]]) -> Grid:
         "rejects",
         "WER",
         "CER",
+        "seconds",
         "CPU s",
     )
     rows = [
@@ -112,6 +113,7 @@ def _groups(groups: Sequence[Mapping[str, Any]]) -> Grid:
             str(each["false_rejects"]),
             percent(each["wer"]),
             percent(each["cer"]),
+            _known(each.get("audio_s"), ".1f"),
             f"{each['cpu_s']:.3f}",
         )
         for each in groups
@@ -216,7 +218,8 @@ def _cost(trial: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         str(trial["calls"]),
         *(NOTHING if value is None else f"{value:.2f}" for value in known),
-        f"{trial['calls'] / busy:.0f}" if busy and None not in known[:2] else NOTHING,
+        # A server that does not follow uses little for each call.
+        f"{trial['calls'] / busy:.0f}" if busy and None not in known[:2] and trial["passed"] else NOTHING,
         str(memory.get("server", NOTHING)),
         str(memory.get("worker", NOTHING)),
         _causes(trial["causes"]),
@@ -244,7 +247,7 @@ def _idle(found: Mapping[str, Any]) -> list[Part]:
             str(each["calls"]),
             percent(each["cores"]),
             _known(each["us_each"], ".1f"),
-            _known(each["calls_a_core"], "d"),
+            _known(each["calls_a_core"] if each["passed"] else None, "d"),
             _known(each["kb_a_call"], "d"),
             *(f"{each['answers_ms'][name]:.1f}" if each["answers_ms"] else NOTHING for name in ("p50", "p95")),
             _known(each["lost"], "d"),

@@ -19,14 +19,12 @@ def with_files(registry: Registry, grammars: Sequence[str]) -> tuple[Registry, t
     """A registry that knows the grammars given as files, each under an alias, and the URIs of all.
 
     Raises:
-        H2BError: a file that cannot be read, or is no grammar; a name that is neither a URI nor a file.
+        H2BError: a file that cannot be read, or is no grammar.
     """
     uris = []
     for number, grammar in enumerate(grammars, start=1):
         path = Path(grammar)
         written = SRGS_FILES.get(path.suffix)
-        if written is None and ":" not in grammar:
-            raise MethodFailed(f"unknown grammar '{grammar}'{_hint(grammar, registry)}")
         if written is None or ":" in grammar:
             uris.append(grammar)
             continue
@@ -34,6 +32,13 @@ def with_files(registry: Registry, grammars: Sequence[str]) -> tuple[Registry, t
         registry = registry.define(alias, _text(path), written)
         uris.append(f"session:{alias}")
     return registry, tuple(uris)
+
+
+def check_schemes(registry: Registry, grammars: Sequence[str]) -> None:
+    """See that all are URIs, where names alone are none. Raises MethodFailed with the nearest."""
+    for grammar in grammars:
+        if ":" not in grammar:
+            raise MethodFailed(f"unknown grammar '{grammar}'{_hint(grammar, registry)}")
 
 
 def _hint(name: str, registry: Registry) -> str:

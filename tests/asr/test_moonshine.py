@@ -1,5 +1,6 @@
 """The English speech model: its files, and on real speech what it hears."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -185,6 +186,24 @@ def test_the_conversion_is_reported_and_made_once(model: Moonshine, cache: Path,
 
     (folder,) = (path for path in (cache / "models").iterdir() if path.is_dir())
     assert reports == [f"converting the moonshine-base-en speech model into {folder} (once)"]
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "empty"])
+def test_a_damaged_conversion_is_told_with_the_folder_to_delete(
+    damage: str, model: Moonshine, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(cache / "models", tmp_path / "models")
+    monkeypatch.setenv("H2B_CACHE", str(tmp_path))
+    (folder,) = (path for path in (tmp_path / "models").iterdir() if path.is_dir())
+    graph = folder / "decoder.onnx"
+    if damage == "missing":
+        graph.unlink()
+    else:
+        os.truncate(graph, graph.stat().st_size // 2 if damage == "cut" else 0)
+    with pytest.raises(EngineError) as caught:
+        moonshine.load(pytest.fail)
+    assert str(caught.value).startswith(f"{graph} cannot be loaded: delete {folder} and start again, it is made anew (")
+    assert "\n" not in str(caught.value)
 
 
 def test_a_worker_that_finds_the_cache_imports_neither_onnx_nor_the_package(model: Moonshine) -> None:

@@ -84,6 +84,26 @@ def test_answers_that_end_a_sentence_come_behind_the_prompts_of_the_same_voice(m
     assert len(engine.requests) == 1
 
 
+def test_every_nth_of_them_is_asked_too(manifest, tmp_path, monkeypatch):
+    engine = hearing(monkeypatch, "i have four seven one two", "i have four seven one two")
+    path = Path(manifest)
+    more = [
+        ("third", "a.wav", "en", "digits", "asterisk-core", "two"),
+        ("4", "a.wav", "en", "digits", "asterisk-core", "six"),
+    ]
+    path.write_text(path.read_text("utf-8") + "".join("\t".join(row) + "\n" for row in more), "utf-8")
+    run("bench", "accuracy", manifest, "--carriers", "--every", "2", "--json", str(tmp_path / "r.json"))
+    assert results(tmp_path / "r.json")["recordings"] == len(engine.requests) == 2
+
+
+def test_two_recordings_with_one_id_are_refused(manifest):
+    path = Path(manifest)
+    path.write_text(path.read_text("utf-8") + "\t".join(ROWS[0]) + "\n", "utf-8")
+    done = run("bench", "accuracy", manifest)
+    assert done.exit_code == 1
+    assert f"line {len(ROWS) + 2}: the id 'code' is that of line 2 already" in done.stderr
+
+
 def test_grammars_of_codes_are_told_the_length(manifest, monkeypatch):
     engine = hearing(monkeypatch, "four seven one two")
     run("bench", "accuracy", manifest, "--length", "--source", "asterisk-core")

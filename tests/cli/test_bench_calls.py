@@ -349,3 +349,11 @@ def test_a_load_that_is_too_much_is_a_failure(monkeypatch):
 )
 def test_what_is_spoken_must_be_clear(options):
     assert run("bench", "latency", *options).exit_code == 2
+
+
+@pytest.mark.parametrize("verb", ["load", "latency"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080/bots", "127.0.0.1:8080", "ws://", "ws://h:port/"])
+def test_a_url_of_no_websocket_is_refused_in_one_line(verb: str, url: str) -> None:
+    result = run("bench", verb, "--url", url)
+    told = f"h2b bench {verb}: --url: got '{url}', expected one such as ws://127.0.0.1:8080/bots; "
+    assert (result.exit_code, result.output) == (2, f"{told}see h2b bench {verb} --help\n")

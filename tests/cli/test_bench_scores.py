@@ -103,6 +103,7 @@ def trial(expected: str | None, found: str | None, confidence: float = 0.9, kind
         expected=expected,
         found=found,
         confidence=confidence,
+        audio_s=2.0,
         cpu_s=0.1,
     )
 
