@@ -126,6 +126,7 @@ class WebSocketServer:
         """The connection and its tenant, its place among `permits`; None for a client that is refused or too slow."""
         settings = self.settings
         scope = trio.CancelScope(deadline=trio.current_time() + settings.handshake_s)
+        tap.on_early_end = scope.cancel
         with self.shared.handshakes.place(scope), scope:
             request = await wrap_server_stream(machinery, tap, settings.message_queue, settings.maximum_message_bytes)
             try:

@@ -291,6 +291,25 @@ async def test_a_reader_that_never_reads_is_closed_and_costs_nobody_anything(set
         await stream.aclose()
 
 
+@pytest.mark.parametrize("said", [b"", upgrade()[:20]])
+@pytest.mark.parametrize("reset", [True, False])
+async def test_who_goes_before_the_request_is_whole_leaves_a_place_at_once(
+    setting: Setting, said: bytes, reset: bool
+) -> None:
+    async with a_server(setting, handshake_s=300) as server:
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(10):
+            stream = await trio.open_tcp_stream(*server.address)
+            if said:
+                await stream.send_all(said)
+            if reset:
+                stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            await stream.aclose()
+        with trio.fail_after(10):
+            while len(os.listdir("/proc/self/fd")) > before:
+                await trio.sleep(0.01)
+
+
 async def test_nothing_is_left_of_any_of_them(setting: Setting) -> None:
     before = len(os.listdir("/proc/self/fd"))
     async with a_server(setting, handshake_s=0.1) as server:
