@@ -27,7 +27,7 @@ class _Store:
     def find(self, client_id: str) -> Client | None:
         return CLIENT if client_id == CLIENT.id else None
 
-    def verify(self, client_id: str, secret: str) -> Client | None:
+    def verify(self, client_id: str, secret: str, *, remembered: bool = False) -> Client | None:
         return self.find(client_id) if secret == "secret" else None
 
 
