@@ -17,6 +17,7 @@ from h2b.grammar.kinds.base import Arguments, Found, Kind
 from h2b.grammar.kinds.evidence import UNSURE
 from h2b.grammar.kinds.share import strangers
 from h2b.language import Language
+from h2b.language.answers import answers
 from h2b.language.carriers import carriers
 from h2b.language.corrections import corrections
 
@@ -38,7 +39,7 @@ def find(kind: Kind, words: Sequence[str], arguments: Arguments, language: Langu
         return kind.find(words, arguments, language)
     for start, end in list(_corrections(words, language))[: -MOST_CORRECTIONS - 1 : -1]:
         behind = kind.find(words[end:], arguments, language)
-        if not behind and not _says_a_part(kind, words[end:], language):
+        if not behind and not _says_a_part(kind, words, start, end, language):
             continue
         before = kind.find(words[:start], arguments, language)
         if not before and not (kind.name in JOINING and _inside(words, start, end, language)):
@@ -48,7 +49,7 @@ def find(kind: Kind, words: Sequence[str], arguments: Arguments, language: Langu
             return behind if sure and not _ending(kind, before, behind) else _unsure(behind)
         everything = kind.find(words, arguments, language)
         if not _complete(everything):
-            return behind if before and behind and _like(before[0], behind[0]) else _unsure(behind or everything)
+            return behind if before and behind and _replaces(before[0], behind[0]) else _unsure(behind or everything)
         hesitation = language.fillers.issuperset(words[start:end]) and not _complete(before)
         return everything if hesitation else _unsure(everything)
     return kind.find(words, arguments, language)
@@ -62,12 +63,12 @@ def _ending(kind: Kind, before: Sequence[Found], behind: Sequence[Found]) -> boo
     return len(new) < len(old) and new[0] != old[0]
 
 
-def _like(before: Found, behind: Found) -> bool:
-    """Whether both are the same parts of an answer of several: a day and month take the place of others whole."""
+def _replaces(before: Found, behind: Found) -> bool:
+    """Whether parts of an answer take the place of others whole: a day and month that of those, or of a day alone."""
     old, new = before.value, behind.value
     if not isinstance(old, dict) or not isinstance(new, dict):
         return False
-    return {name for name, part in old.items() if part} == {name for name, part in new.items() if part}
+    return {name for name, part in old.items() if part} <= {name for name, part in new.items() if part}
 
 
 def _complete(values: Sequence[Found]) -> bool:
@@ -114,11 +115,13 @@ def _inside(words: Sequence[str], start: int, end: int, language: Language) -> b
     return bool(strangers(beside[:1], language)) and not signs.intersection(beside)
 
 
-def _says_a_part(kind: Kind, words: Sequence[str], language: Language) -> bool:
-    """Whether the words hold something of which a whole answer could be made: most often a number or a letter."""
-    if kind.name in WORDED and strangers(words, language):
+def _says_a_part(kind: Kind, words: Sequence[str], start: int, end: int, language: Language) -> bool:
+    """Whether something of which a whole answer could be made is behind: most often a number or a letter."""
+    # A Spanish "no" negates what is behind it ("internet no funciona"); "my internet is no good" takes nothing back.
+    goes_on = " ".join(words[start:end]) in language.negators or words[start - 1] in _inner_carriers(language)
+    if kind.name in WORDED and not goes_on and strangers(words[end:], language):
         return True
-    return any(_is_character(word, language) for word in words)
+    return any(_is_character(word, language) for word in words[end:])
 
 
 def _is_character(word: str, language: Language) -> bool:
@@ -138,3 +141,9 @@ def _characters(language: Language) -> frozenset[str]:
     numbers = {word for number in range(100) for form in language.number_forms(number) for word in form.split()}
     letters = {phrase for phrases in language.letters.values() for phrase in phrases if len(phrase) == 1}
     return frozenset(numbers | letters) - carriers(language) - language.fillers
+
+
+@cache
+def _inner_carriers(language: Language) -> frozenset[str]:
+    """Carriers that end no sentence: none of thanks and the like."""
+    return carriers(language) - {word for phrase in answers(language).polite for word in phrase.split()}

@@ -2,7 +2,8 @@
 
 Owns the one rule for kinds of grammar whose values do not tell where they were said; kinds that weigh the words around
 a value do it there (`kinds.share`). Where a value is said is found by leaving words out, which costs a few searches,
-and only where there is a negation. A value with a negation of its own (the keyword "don't know") is not denied by it.
+and only where there is a negation. A value with a negation of its own (the keyword "don't know") is not denied by it,
+and nor is a keyword that the caller lacks or fails at: "I don't have internet" is about the internet.
 """
 
 from collections.abc import Sequence
@@ -13,12 +14,15 @@ from attrs import evolve
 from h2b.grammar.kinds.base import Arguments, Found, Kind
 from h2b.grammar.kinds.share import DENIED, negations, reached
 from h2b.language import Language
+from h2b.language.denials import denials
 
 KINDS_WITHOUT_PLACES: Final = frozenset(
     {"keywords", "country", "phone", "identifier", "license_plate", "name", "email"}
 )
 MOST_NEGATIONS: Final = 3
 """Looked at, from the first one on."""
+BESIDE: Final = 2
+"""Words before a negation, and of the value behind it, that tell what it negates: "ich habe kein internet"."""
 
 
 def heeded(
@@ -39,7 +43,8 @@ def heeded(
         if said_behind is says_it(before):
             continue
         if said_behind:
-            near = not says_it(behind[reached(behind, language) + 1 :])
+            topic = kind.name == "keywords" and _lacked(words, at, end, language)
+            near = not topic and not says_it(behind[reached(behind, language) + 1 :])
         else:
             # "The internet doesn't work" is about the internet.
             last = kind.name != "keywords" and reached(behind, language) == len(behind)
@@ -47,3 +52,12 @@ def heeded(
         if near:
             return [evolve(found, quality=min(found.quality, DENIED)) for found in values]
     return values
+
+
+def _lacked(words: Sequence[str], at: int, end: int, language: Language) -> bool:
+    """Whether the negation words[at:end] says that something is missing or fails, not that it is not wanted."""
+    table = denials(language)
+    first, last = max(at - BESIDE, 0), end + reached(words[end:], language)
+    return not set(table.lacking).isdisjoint(words[first:last]) and set(table.refusing).isdisjoint(
+        words[first : last + BESIDE]
+    )

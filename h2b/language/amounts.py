@@ -53,7 +53,10 @@ class Amounts:
     collectives: Mapping[int, tuple[str, ...]]
     """What is counted by: twelve to "dozen"."""
     unread: tuple[str, ...]
-    """Words that make another quantity of the number they touch, one that no grammar gives: "billion", "thirds"."""
+    """Words that make another quantity of the number they touch, one that no grammar gives: "grand", "thirds".
+
+    `Language.magnitudes` do so, too, where they are no part of it: "billion".
+    """
     percent: tuple[str, ...]
     joins: tuple[str, ...]
     """Between thousands and the rest, or between a number and what it counts."""
@@ -114,7 +117,7 @@ _AMOUNTS: Final[Mapping[str, Amounts]] = {
         collectives=_collectives({12: "dozen, dozens"}),
         unread=words(
             """
-            hundred hundreds thousand thousands millions billion billions trillion trillions milliard zillion grand
+            hundreds thousands trillions milliard zillion grand
             hundredth hundredths thousandth thousandths millionth millionths billionth
             halves quarters thirds fourths fifths sixths sevenths eighths ninths tenths twelfths
             couple few squared cubed
@@ -174,7 +177,7 @@ _AMOUNTS: Final[Mapping[str, Amounts]] = {
         ),
         unread=words(
             """
-            quelques cent cents mille milliard milliards billion billions
+            quelques cent cents mille billion billions
             deuxième troisième quatrième cinquième sixième septième huitième neuvième dixième onzième douzième
             treizième quatorzième quinzième seizième vingtième trentième quarantième cinquantième soixantième
             centième millième millionième unième quarts tiers
@@ -230,7 +233,7 @@ _AMOUNTS: Final[Mapping[str, Amounts]] = {
         ),
         unread=words(
             """
-            cien ciento cientos mil miles billón billones millardo millardos
+            cien ciento cientos mil miles
             cuarto cuartos cuarta tercio tercios quintos sextos séptimos octavos novenos décimo décima décimos décimas
             vigésimo trigésimo centésimo centésima centésimos centésimas milésimo milésima milésimas millonésimo
             """
@@ -292,7 +295,7 @@ _AMOUNTS: Final[Mapping[str, Amounts]] = {
         collectives=_collectives({12: "dutzend, dutzende"}),
         unread=words(
             """
-            paar hundert hunderte tausend tausende milliarde milliarden billion billionen billiarde billiarden
+            paar hundert hunderte tausend tausende billion billionen billiarde billiarden
             halb halbe drittel fünftel sechstel siebtel achtel neuntel zehntel zwölftel hundertstel tausendstel
             millionstel hundertste hundertster hundertsten tausendste tausendster tausendsten
             """

@@ -19,7 +19,7 @@ class Denials:
     excluding: tuple[str, ...]
     """What also negates what comes behind it."""
     harmless: tuple[str, ...]
-    """Phrases in which a negator denies nothing: "why not monday"."""
+    """Phrases in which a negator denies nothing, beside those of `Language.yes` ("why not"): "not only monday"."""
     contrasts: tuple[str, ...]
     """Words behind which something else begins: "I don't have it, but …"."""
     comparing: tuple[str, ...]
@@ -28,6 +28,10 @@ class Denials:
     """The same, only before the number: "less than"."""
     comparing_after: tuple[str, ...]
     """The same, only behind it: "or more"."""
+    lacking: tuple[str, ...]
+    """Words that make a topic of what is negated: "I don't have internet", "I can't cancel"."""
+    refusing: tuple[str, ...]
+    """Words that make it no topic even so: "je n'ai pas besoin d'un agent"."""
 
 
 def denials(language: Language) -> Denials:
@@ -50,11 +54,12 @@ _DENIALS: Final[Mapping[str, Denials]] = {
         ),
         harmless=phrases(
             """
-            why not, isn't it, isn't that right, don't you, can't you, couldn't you, wouldn't you, don't mind, don't
-            worry, not only, can't wait
+            isn't it, isn't that right, don't you, can't you, couldn't you, wouldn't you, don't mind, don't
+            worry, not only, can't wait, can you not, could you not, can i not, could i not, not more,
+            not be a problem, without a problem, without problems, without delay
             """
         ),
-        contrasts=words("but and then because though however instead"),
+        contrasts=words("but and then because though however instead maybe perhaps"),
         comparing=phrases("at least, at most, at the most, at the least, minimum, maximum"),
         comparing_before=phrases(
             """
@@ -68,10 +73,16 @@ _DENIALS: Final[Mapping[str, Denials]] = {
             earlier, and over, and under, and above, and up
             """
         ),
+        lacking=words("have haven't has hasn't had got get getting can't cannot couldn't without"),
+        refusing=words("want need like say said ask"),
     ),
     "fr": Denials(
         excluding=phrases("sauf, sans, excepté, hormis, à part, au lieu de, au lieu du, plutôt que, autre que"),
-        harmless=phrases("pourquoi pas, n'est ce pas, pas seulement, sans faute"),
+        harmless=phrases(
+            """
+            n'est ce pas, pas seulement, pas plus, sans faute, sans problème, sans problèmes, sans souci, sans soucis
+            """
+        ),
         contrasts=words("mais et puis donc car alors plutôt"),
         comparing=phrases("au moins, au maximum, au minimum, minimum, maximum, tout au plus"),
         comparing_before=phrases(
@@ -81,6 +92,13 @@ _DENIALS: Final[Mapping[str, Denials]] = {
             """
         ),
         comparing_after=phrases("ou plus, ou moins, et plus, ou davantage"),
+        lacking=words(
+            """
+            ai j'ai n'ai a n'a avons n'avons avez avais avoir peux peut arrive n'arrive j'arrive comprends reçois
+            reçoit trouve vois sans
+            """
+        ),
+        refusing=words("besoin envie dit demandé veux voulais voulu souhaite"),
     ),
     "es": Denials(
         excluding=(
@@ -88,8 +106,8 @@ _DENIALS: Final[Mapping[str, Denials]] = {
             *(f"no {verb}" for verb in _NO_VERBS),
             *(f"no lo {verb}" for verb in ("quiero", "tengo", "sé")),
         ),
-        harmless=phrases("por qué no, no solo, no sólo, sin falta"),
-        contrasts=words("pero sino y porque entonces mejor"),
+        harmless=phrases("no solo, no sólo, sin falta, sin problema, sin problemas"),
+        contrasts=words("pero sino y porque entonces mejor quizá quizás"),
         comparing=phrases(
             """
             por lo menos, al menos, como mínimo, como máximo, como mucho, mínimo, máximo, a lo sumo
@@ -102,11 +120,13 @@ _DENIALS: Final[Mapping[str, Denials]] = {
             """
         ),
         comparing_after=phrases("o más, o menos"),
+        lacking=words("tengo tenemos hay puedo podemos puede está estoy va sin"),
+        refusing=words("quiero queremos necesito dicho dije digo"),
     ),
     "de": Denials(
         excluding=phrases("außer, ohne, statt, anstatt, bis auf"),
-        harmless=phrases("warum nicht, nicht wahr, nicht nur"),
-        contrasts=words("aber sondern und denn weil dann lieber"),
+        harmless=phrases("nicht wahr, nicht nur, mehr nicht, ohne problem, ohne probleme, ohne weiteres"),
+        contrasts=words("aber sondern und denn weil dann lieber vielleicht"),
         comparing=phrases("mindestens, höchstens, maximal, wenigstens, minimal"),
         comparing_before=phrases(
             """
@@ -115,5 +135,7 @@ _DENIALS: Final[Mapping[str, Denials]] = {
             """
         ),
         comparing_after=phrases("oder mehr, oder weniger, oder älter, oder jünger, oder später, oder früher"),
+        lacking=words("habe hab haben hatte hatten kann können konnte bekomme bekommen kriege gibt ohne"),
+        refusing=words("will möchte möchten wollte brauche brauchen gesagt gemeint"),
     ),
 }

@@ -105,6 +105,10 @@ UNTOUCHED = (
     ("keywords?alternatives=no|yes", "en", "no", "no"),
     ("keywords?alternatives=york|new york", "en", "to new york please", "new york"),
     ("country", "en", "no germany", "DE"),
+    ("keywords?alternatives=internet|sales", "en", "my internet is no good", "internet"),
+    ("keywords?alternatives=internet|factura", "es", "la factura no está bien", "factura"),
+    ("keywords?alternatives=internet|facture", "fr", "il y a sur ma facture une erreur de calcul", "facture"),
+    ("keywords?alternatives=internet|rechnung", "de", "meine rechnung ist falsch berechnet", "rechnung"),
     ("boolean", "en", "yes no", False),
     ("transcribe", "en", "billing no sales", "billing no sales"),
 )
@@ -145,6 +149,19 @@ def test_of_two_answers_without_a_correction_none_is_sure(uri: str, code: str, s
 )
 def test_the_same_answer_said_again_is_sure(said: str) -> None:
     assert sure(FOUR, "en", said) == "4712"
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [("fr", "le quinze non le seize mai"), ("es", "el quince no el dieciséis de mayo")],
+)
+def test_a_partial_date_takes_the_place_of_a_part_of_one(code: str, said: str) -> None:
+    verdict = judged("date", code, said)
+    found = verdict.alternatives[0].interpretation
+    assert found is not None
+    assert found.value == {"day": 16, "month": 5, "year": None, "valid": False}
+    assert verdict.match is MatchClass.PARTIAL
+    assert verdict.confidence >= THRESHOLD
 
 
 def test_many_corrections_take_no_long_time() -> None:

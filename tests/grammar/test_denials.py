@@ -33,14 +33,30 @@ DENIED: dict[str, dict[str, tuple[str, ...]]] = {
     "keywords?alternatives=agent|transfer|billing": {
         "en": ("not an agent", "don't transfer", "I don't want an agent", "anything but billing"),
     },
-    "keywords?alternatives=berater|agente": {"de": ("keinen berater",), "es": ("no quiero un agente",)},
+    "keywords?alternatives=berater|rechnung|agente|agent|facture": {
+        "de": ("keinen berater", "ich habe nicht rechnung gesagt"),
+        "es": ("no quiero un agente",),
+        "fr": ("je n'ai pas besoin d'un agent", "je n'ai pas dit facture"),
+    },
 }
 MEANT: dict[str, dict[str, tuple[str, ...]]] = {
     "date": {
-        "en": ("why not monday", "monday works for me", "I don't mind monday", "no monday"),
-        "fr": ("pourquoi pas lundi", "lundi me convient"),
-        "es": ("no el lunes",),
-        "de": ("warum nicht montag", "montag passt mir"),
+        "en": (
+            "why not monday",
+            "monday works for me",
+            "I don't mind monday",
+            "no monday",
+            "monday without a problem",
+            "I don't know maybe friday",
+        ),
+        "fr": ("pourquoi pas lundi", "lundi me convient", "lundi sans problème"),
+        "es": ("no el lunes", "el lunes sin problema"),
+        "de": ("warum nicht montag", "montag passt mir", "am montag ohne probleme"),
+    },
+    "currency": {
+        "en": ("fifty dollars not more",),
+        "fr": ("vingt euros pas plus",),
+        "de": ("zwanzig euro mehr nicht",),
     },
     "number": {
         "en": ("more or less three", "three more or less", "no three", "no sorry I meant eleven"),
@@ -54,6 +70,36 @@ MEANT: dict[str, dict[str, tuple[str, ...]]] = {
         "en": ("agent not billing", "my internet doesn't work", "I don't have a card give me an agent"),
     },
     "keywords?alternatives=agent|don't know": {"en": ("I don't know",)},
+    "keywords?alternatives=agent|internet|cancel": {
+        "en": (
+            "I don't have internet",
+            "I can't get on the internet",
+            "why can't I get an agent",
+            "can you not give me an agent",
+            "I can't cancel",
+            "my internet is no good",
+        ),
+    },
+    "keywords?alternatives=internet|facture|résilier": {
+        "fr": (
+            "je n'ai pas internet",
+            "sans internet depuis lundi",
+            "je ne comprends pas ma facture",
+            "je ne peux pas résilier",
+            "il y a sur ma facture une erreur de calcul",
+        ),
+    },
+    "keywords?alternatives=internet|cancelar": {
+        "es": ("no tengo internet", "no hay internet", "internet no funciona", "no puedo cancelar"),
+    },
+    "keywords?alternatives=internet|rechnung|kündigen": {
+        "de": (
+            "ich habe kein internet",
+            "ich habe keine rechnung bekommen",
+            "ich kann nicht kündigen",
+            "meine rechnung ist falsch berechnet",
+        ),
+    },
 }
 
 

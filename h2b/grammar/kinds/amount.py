@@ -219,7 +219,7 @@ def _quantity_words(language: Language) -> frozenset[str]:
     said = amounts(language)
     parts = {word for e in lexicon(language).entries if is_part(e.value) for word in e.phrase.split()}
     parts -= carriers(language) | _steps(language)
-    others = {*said.unread, *said.minus, *language.doubling}
+    others = {*said.unread, *language.magnitudes, *said.minus, *language.doubling}
     return _number_words(language) | parts | others | {fold_accents(word) for word in others}
 
 
