@@ -336,6 +336,11 @@ def parse_address(text: str) -> tuple[str, int]:
     return match[1] or match[2], int(match[3])
 
 
+def write_address(host: str, port: int) -> str:
+    """'host:port' as `parse_address` reads it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def check_host(text: str) -> None:
     """See that this is an IP address, or nothing. Raises ValueError."""
     try:

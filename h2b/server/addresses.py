@@ -7,7 +7,7 @@ import errno
 import socket
 from collections.abc import Iterator
 
-from h2b.config import Configuration, MrcpSettings, parse_address
+from h2b.config import Configuration, MrcpSettings, parse_address, write_address
 from h2b.model.errors import ConfigurationError
 
 CONTROL_PORT = 1544
@@ -18,7 +18,7 @@ STREAM, DATAGRAM = socket.SOCK_STREAM, socket.SOCK_DGRAM
 def control_address(settings: MrcpSettings) -> str:
     """Where control connections come to; by default the host of SIP."""
     host, _ = parse_address(settings.sip)
-    return settings.mrcp or (f"[{host}]:{CONTROL_PORT}" if ":" in host else f"{host}:{CONTROL_PORT}")
+    return settings.mrcp or write_address(host, CONTROL_PORT)
 
 
 def check_addresses(configuration: Configuration, *, shared: bool = False) -> None:

@@ -75,6 +75,7 @@ async def run(
     languages: Mapping[str, str] | None = None,
     insecure: bool = False,
     front_end: FrontEnd | None = None,
+    tells: bool = True,
 ) -> None:
     """Serve until SIGTERM or SIGINT, with worker processes of our own. The main thread's business.
 
@@ -83,6 +84,7 @@ async def run(
         engine, languages: see `open_pool`; by default the engines of this package, in the languages they can load.
         insecure: see `open_access`.
         front_end: given where this process is one of several that share the WebSocket port.
+        tells: whether to log what is so for all of these: one of them does.
 
     Raises:
         ConfigurationError: a grammar preset, an address to listen on, who may connect, the certificate, the languages
@@ -94,7 +96,7 @@ async def run(
     check_callers(configuration.mrcp, insecure=insecure)
     access, tls = open_access(configuration, insecure=insecure), open_tls(configuration.tls)
     raise_file_limit()
-    check_languages(configuration, languages)
+    check_languages(configuration, languages, tells=tells)
     check_addresses(configuration, shared=front_end is not None)
     setting = make_setting(configuration, languages)
     shutdown = trio.Event()

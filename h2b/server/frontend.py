@@ -137,6 +137,7 @@ async def _serve(order: Order, control: socket.socket) -> bool:
                 languages=order.languages,
                 insecure=order.insecure,
                 front_end=lambda metrics, readiness: look.append(partial(_look, metrics, readiness)),
+                tells=order.number == 1,
             )
         except* H2BError as error:
             failure = str(_first(error))

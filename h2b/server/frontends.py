@@ -28,7 +28,15 @@ from attrs import define, evolve, field
 
 from h2b.asr.background import background_tasks
 from h2b.asr.pool import DEFAULT_ENGINE
-from h2b.config import Configuration, MrcpSettings, ServerSettings, parse_address, parse_ports, usable_cores
+from h2b.config import (
+    Configuration,
+    MrcpSettings,
+    ServerSettings,
+    parse_address,
+    parse_ports,
+    usable_cores,
+    write_address,
+)
 from h2b.model.errors import ConfigurationError, H2BError
 from h2b.server.access import open_access
 from h2b.server.addresses import control_address
@@ -108,11 +116,7 @@ def _moved(address: str, number: int) -> str:
     if not address:
         return ""
     host, port = parse_address(address)
-    return _written(host, port and port + PORT_STEP * (number - 1))
-
-
-def _written(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return write_address(host, port and port + PORT_STEP * (number - 1))
 
 
 async def supervise(

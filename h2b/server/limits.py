@@ -4,7 +4,7 @@ Owns the sums. Must not know sockets, messages or clocks: `now` is monotonic sec
 """
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
@@ -47,6 +47,13 @@ def share(limit: int, maximum: int) -> int:
     """How many of all there may be one address may have; where 0 is configured three quarters, so that others find a
     place whatever one of them does."""
     return limit or maximum - maximum // 4
+
+
+def first_of_the_crowd(those: Sequence[T], host_of: Callable[[T], str]) -> T:
+    """Who makes room for another one: the first of the `origin` that has the most. There is one at least."""
+    crowds = Counter(origin(host_of(each)) for each in those)
+    largest = max(crowds.values())
+    return next(each for each in those if crowds[origin(host_of(each))] == largest)
 
 
 class LimitExceeded(Exception):

@@ -14,9 +14,8 @@ Theory of operation
 """
 
 import socket
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 
 import structlog
 import trio
@@ -24,7 +23,7 @@ from attrs import evolve
 
 from h2b.server.channel import Channel, ClientTooSlow
 from h2b.server.door import costing_one_connection
-from h2b.server.limits import origin
+from h2b.server.limits import first_of_the_crowd, origin
 from h2b.server.outbox import Outbox
 from h2b.server.seldom import Seldom
 from h2b.server.sip import keep_alive
@@ -251,8 +250,10 @@ class ControlChannel:
 
     async def _with_waveform(self, event: MrcpResponse | MrcpEvent) -> MrcpResponse | MrcpEvent:
         """The event, with the address of the sound in the field for it."""
-        for stopped in read_request_ids(event.headers):
-            self._tapes.pop(stopped, None)
+        if isinstance(event, MrcpResponse) and event.status == Status.SUCCESS:
+            # A refusal shows the client's own list, whatever that is.
+            for stopped in read_request_ids(event.headers):
+                self._tapes.pop(stopped, None)
         if Header.WAVEFORM_URI not in event.headers:
             return event
         tape = self._tapes.pop(event.request_id, None)
@@ -331,9 +332,7 @@ class ControlPort:
             await self._serve(stream, stream)
 
     async def _serve_tls(self, stream: trio.SSLStream[trio.SocketStream]) -> None:
-        with costing_one_connection(_log), suppress(trio.BrokenResourceError, trio.TooSlowError):
-            with trio.fail_after(HANDSHAKE_S):
-                await stream.do_handshake()
+        with costing_one_connection(_log):
             await self._serve(stream, stream.transport_stream)
         await trio.aclose_forcefully(stream)
 
@@ -353,10 +352,8 @@ class ControlPort:
         self._connections[connection] = None
         try:
             await connection.converse(stream)
-        except* (trio.BrokenResourceError, ClientTooSlow) as gone:
+        except* (trio.BrokenResourceError, trio.TooSlowError, ClientTooSlow) as gone:
             _log.debug("mrcp_connection_lost", peer=host, error=repr(gone.exceptions[0]))
-        except* Exception:
-            _log.exception("connection_failed")
         finally:
             self._connections.pop(connection, None)
             connection.outbox.close()
@@ -373,8 +370,7 @@ class ControlPort:
         silent = [connection for connection in (own if crowded else self._connections) if not connection.channels]
         if not silent:
             return False
-        crowds = Counter(connection.host for connection in silent)
-        oldest = next(connection for connection in silent if crowds[connection.host] == max(crowds.values()))
+        oldest = first_of_the_crowd(silent, lambda connection: connection.host)
         taken = len(self._connections)
         self._seldom.tell(_log.warning, "mrcp_connection_evicted", peer=oldest.host, connections=taken)
         del self._connections[oldest]
@@ -397,6 +393,9 @@ class _Connection:
     async def converse(self, stream: trio.abc.Stream) -> None:
         """Read and write until either end closes."""
         with self.scope:
+            if isinstance(stream, trio.SSLStream):
+                with trio.fail_after(HANDSHAKE_S):
+                    await stream.do_handshake()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read, stream, nursery.cancel_scope)
                 await self.outbox.send_to(stream)

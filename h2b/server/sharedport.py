@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 
 import trio
 
-from h2b.config import parse_address
+from h2b.config import parse_address, write_address
 from h2b.model.errors import ConfigurationError
 
 WAITING = 1024
@@ -29,7 +29,7 @@ def held_port(address: str, key: str) -> Iterator[str]:
         if port == 0:
             # A name with several addresses would get a port for each: one is enough.
             host, port = found[0].getsockname()[:2]
-        yield f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        yield write_address(host, port)
 
 
 def shared_listeners(address: str, key: str) -> list[trio.SocketListener]:

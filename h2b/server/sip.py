@@ -11,7 +11,6 @@ the log, and ends no other.
 """
 
 import socket
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address
@@ -24,7 +23,7 @@ from attrs import define, evolve, field
 
 from h2b.server.channel import ClientTooSlow
 from h2b.server.door import costing_one_connection
-from h2b.server.limits import Place, Tally, origin, share
+from h2b.server.limits import Place, Tally, first_of_the_crowd, origin, share
 from h2b.server.outbox import Outbox
 from h2b.server.seldom import Seldom
 from h2b.telephony.sip_effects import (
@@ -202,8 +201,7 @@ class SipEndpoint:
         if not unused:
             place.leave()
             return False
-        crowds = Counter(origin(own.peer.host) for own in unused)
-        oldest = next(own for own in unused if crowds[origin(own.peer.host)] == max(crowds.values()))
+        oldest = first_of_the_crowd(unused, lambda own: own.peer.host)
         taken = len(self._connections)
         self._seldom.tell(_log.warning, "sip_connection_evicted", peer=oldest.peer.host, connections=taken)
         self._forget(oldest)

@@ -22,7 +22,15 @@ import trio
 from attrs import define, evolve, frozen
 
 from h2b.asr.background import background_tasks
-from h2b.config import Configuration, MrcpSettings, ServerSettings, parse_address, parse_networks, parse_ports
+from h2b.config import (
+    Configuration,
+    MrcpSettings,
+    ServerSettings,
+    parse_address,
+    parse_networks,
+    parse_ports,
+    write_address,
+)
 from h2b.model.errors import ConfigurationError
 from h2b.protocol.recognizer import Recognizer
 from h2b.protocol.session import Setting
@@ -254,7 +262,7 @@ class _Serving:
             "mrcp_tls": (settings.mrcp_tls, _port(sockets.mrcp_tls)),
         }
         addresses = {
-            name: _written(parse_address(address)[0], number)
+            name: write_address(parse_address(address)[0], number)
             for name, (address, number) in listening.items()
             if address
         }
@@ -357,7 +365,3 @@ def _reachable(host: str) -> str:
     except ValueError:
         return socket.gethostbyname(host)
     return host
-
-
-def _written(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -18,6 +18,7 @@ from h2b.server.limits import (
     Shared,
     Tally,
     Turns,
+    first_of_the_crowd,
     origin,
     share,
 )
@@ -72,6 +73,12 @@ def test_who_waits_as_told_never_takes_more_than_the_capacity_and_the_rate(takes
 )
 def test_connections_are_counted_for_an_address_or_a_network(host: str, whose: str):
     assert origin(host) == whose
+
+
+def test_the_first_of_the_largest_crowd_makes_room_and_one_network_is_one_crowd() -> None:
+    hosts = ["192.0.2.1", "2001:db8::1", "192.0.2.2", "2001:db8::2"]
+    assert first_of_the_crowd(hosts, lambda host: host) == "2001:db8::1"
+    assert first_of_the_crowd(hosts[:3], lambda host: host) == "192.0.2.1"
 
 
 @pytest.mark.parametrize(

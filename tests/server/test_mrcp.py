@@ -154,6 +154,17 @@ async def test_stop_in_the_middle_of_a_word(setting: Setting) -> None:
         assert server.records[0].ended_by == "stop"
 
 
+async def test_a_stop_whose_list_cannot_be_read_is_refused_and_nothing_more(setting: Setting) -> None:
+    async with a_server(setting) as server, a_phone(server.sip) as phone:
+        call = await phone.dial()
+        await call.recognise()
+        refused = await call.ask("STOP", status=404, Active_Request_Id_List="one")
+        assert refused.headers.get("Active-Request-Id-List") == "one"
+        call.speak()
+        done = await call.expect("START-OF-INPUT", "RECOGNITION-COMPLETE")
+        assert done.headers.get("Completion-Cause") == "000 success"
+
+
 async def test_parameters_are_set_and_told(setting: Setting) -> None:
     async with a_server(setting) as server, a_phone(server.sip) as phone:
         call = await phone.dial()

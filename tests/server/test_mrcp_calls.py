@@ -27,6 +27,7 @@ from h2b.model.usage import RecognitionRecord
 from h2b.protocol.recognizer import Recognizer
 from h2b.protocol.session import Setting
 from h2b.server.app import serve
+from h2b.server.mrcp import HANDSHAKE_S
 from h2b.server.telephone import SPARE_CONNECTIONS
 from h2b.server.tls import open_tls
 from h2b.telephony.sdp import Attributes, Media, SessionDescription, parse_sdp, write_sdp
@@ -780,6 +781,18 @@ async def test_connections_that_never_speak_give_way_to_those_of_calls(setting: 
         done = await call.expect("START-OF-INPUT", "RECOGNITION-COMPLETE")
         assert done.headers.get("Completion-Cause") == "000 success"
         await call.hang_up()
+
+
+async def test_nobody_from_elsewhere_gets_a_handshake_for_mrcp(
+    setting: Setting, certificates: tuple[TlsSettings, ssl.SSLContext]
+) -> None:
+    tls, elsewhere = open_tls(certificates[0]), ("192.0.2.0/24",)
+    async with a_server(setting, tls=tls, mrcp_tls="127.0.0.1:0", allow=elsewhere) as server:
+        host, port = server.telephone.addresses["mrcp_tls"].rsplit(":", 1)
+        async with await trio.open_tcp_stream(host, int(port)) as stream:
+            # It says nothing, and a handshake would wait for it.
+            with trio.fail_after(HANDSHAKE_S / 2):
+                assert await stream.receive_some(1) == b""
 
 
 async def test_nobody_from_elsewhere_connects_for_mrcp(setting: Setting) -> None:

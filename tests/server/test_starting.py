@@ -79,8 +79,16 @@ def test_others_that_are_not_are_told_in_the_log() -> None:
     with capture_logs() as lines:
         check_languages(configured(), AVAILABLE)
     (line,) = lines
-    assert (line["event"], line["log_level"]) == ("languages_unavailable", "warning")
+    assert (line["event"], line["log_level"]) == ("languages_unavailable", "info")
     assert (line["languages"], line["reason"]) == (["fr", "es"], "no such folder")
+
+
+def test_one_of_several_front_ends_tells_of_languages() -> None:
+    with capture_logs() as lines:
+        check_languages(configured(default="fr"), AVAILABLE, tells=False)
+        with pytest.raises(ConfigurationError):
+            check_languages(configured("fr"), AVAILABLE, tells=False)
+    assert lines == []
 
 
 @pytest.mark.parametrize(("default", "told"), [("fr-BE", True), ("it", True), ("en-GB", False)])
