@@ -12,7 +12,7 @@ several times what it costs to hear it, and more than that while nobody listens.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import trio
@@ -57,8 +57,8 @@ class AudioTap(trio.abc.Stream):
 
     def __init__(self, stream: trio.abc.Stream, largest: int = LARGEST) -> None:
         """`largest`: octets of the largest message that may be taken."""
-        self.on_early_end: Callable[[], None] = lambda: None
-        """Called when the client goes before its request is accepted, of which the library says nothing."""
+        self.on_end: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
+        """Awaited when the client is gone, before the library hears of it."""
         self._stream = stream
         self._largest = min(largest, LARGEST)
         self._request: bytearray | None = bytearray()
@@ -101,12 +101,13 @@ class AudioTap(trio.abc.Stream):
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """What goes on to the library, as `trio.abc.ReceiveStream` wants it."""
         while True:
-            octets = b""
             try:
                 octets = bytes(await self._stream.receive_some(max_bytes))
-            finally:
-                if self._request is not None and not octets:
-                    self.on_early_end()
+            except trio.BrokenResourceError:
+                await self.on_end()
+                raise
+            if not octets:
+                await self.on_end()
             if self._request is not None:
                 self._request += octets
             if not self._follows or not octets:

@@ -10,6 +10,7 @@ message is too large; 1011 our fault. Compression (RFC 7692) is never agreed on:
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 
 import structlog
 import trio
@@ -26,7 +27,7 @@ from h2b.server.access import Access
 from h2b.server.admission import Admission
 from h2b.server.audiotap import AudioTap
 from h2b.server.channel import Channel, ClientTooSlow
-from h2b.server.limits import BUSY, LINEAR_BYTES_PER_SECOND, Allowance, LimitExceeded, Place, Shared
+from h2b.server.limits import BUSY, LINEAR_BYTES_PER_SECOND, Allowance, Bucket, LimitExceeded, Place, Shared
 from h2b.server.metrics import Metrics
 from h2b.server.seldom import Seldom
 from h2b.server.tls import Tls
@@ -40,6 +41,10 @@ CLOSE_S = 1.0
 RETRY_AFTER_S = 5
 SLICE_BYTES = 16_000
 """Audio judged at a stretch: one second. Between slices of a larger message other clients have their turn."""
+PARTINGS_PER_SECOND = 1000.0
+"""Clients gone without a word that are taken leave of in a second. One takes a third of a millisecond, in many small
+steps: when a thousand went at once, everybody else waited for all of them."""
+PARTINGS_AT_ONCE = 20.0
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 """A client whose machine is gone is noticed after a minute and a half (seconds, seconds, attempts)."""
 
@@ -89,6 +94,7 @@ class WebSocketServer:
     seldom: Seldom = field(factory=Seldom)
     admission: Admission = field(factory=Admission)
     _channels: set[Channel] = field(factory=set, init=False)
+    _partings: Bucket = field(factory=lambda: Bucket(PARTINGS_PER_SECOND, PARTINGS_AT_ONCE), init=False)
 
     def drain(self) -> None:
         """No more clients come: those outside a session are closed now, the others at its end."""
@@ -126,7 +132,7 @@ class WebSocketServer:
         """The connection and its tenant, its place among `permits`; None for a client that is refused or too slow."""
         settings = self.settings
         scope = trio.CancelScope(deadline=trio.current_time() + settings.handshake_s)
-        tap.on_early_end = scope.cancel
+        tap.on_end = partial(self._part, scope)
         with self.shared.handshakes.place(scope), scope:
             request = await wrap_server_stream(machinery, tap, settings.message_queue, settings.maximum_message_bytes)
             try:
@@ -141,6 +147,11 @@ class WebSocketServer:
             return await request.accept(), tenant
         self.metrics.refused("handshake")
         return None
+
+    async def _part(self, handshake: trio.CancelScope) -> None:
+        """A client is gone without a word. In a handshake the library would wait for the rest of the request."""
+        await trio.sleep(self._partings.wait(1, trio.current_time()))
+        handshake.cancel()
 
     async def _admit(self, request: WebSocketRequest, permits: ExitStack, place: Place) -> str:
         """The tenant of a client that may connect. Raises Refused."""

@@ -128,6 +128,8 @@ async def test_a_call_does_not_notice_ten_thousand_connections(tmp_path: Path) -
                     f" {max(calm) * 1000:.1f} ms at most; {took:.2f} s of processor time, {lines} lines of the log"
                 )
                 assert worst(waits) - worst(calm) < ADDED_S
+                # Also when they all go at once, which is one moment of the storm.
+                assert max(waits) - worst(calm) < 2 * ADDED_S
                 assert took < max(count * CPU_S, attack.seconds)
                 assert lines < LINES
             await client.send("RECOGNIZE", "builtin:speech/boolean", speech_language="en", speech_complete_timeout=300)
